@@ -1,0 +1,1 @@
+"""The vocabulary of the project: conversations, messages, chunks, fragments and their tables. No I/O."""

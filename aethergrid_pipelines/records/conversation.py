@@ -1,0 +1,86 @@
+"""What capture hands over and the conversation store keeps."""
+
+import datetime as dt
+import hashlib
+import json
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aethergrid_pipelines.records.ids import DEFAULT_SPACE
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+    TOOL = "tool"
+
+
+class Origin(BaseModel):
+    """Where a record was read: the file (or ``api``) and the position in it, counted from 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    line: int | None = None
+
+
+class Conversation(BaseModel):
+    """An ordered list of messages under one id; belongs to a source and to a space."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    space: str = DEFAULT_SPACE
+    source: str
+    native_id: str
+    title: str | None = None
+
+
+class Message(BaseModel):
+    """One turn of a conversation, as captured; cleaning comes later and never changes this one.
+
+    ``content`` is what was said. What surrounds it (token counts, the context window, names of tools that were used,
+    tool calls, thinking) is in ``metadata``, a JSON object. ``position`` orders messages of equal timestamp.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    conversation_id: str
+    native_id: str
+    timestamp: dt.datetime
+    timestamp_inferred: bool = False
+    role: Role
+    content: str
+    model: str | None = None
+    position: int = 0
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    origin: Origin
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits over everything that was said and when, so that equal digests mean «nothing new».
+
+        A timestamp that was inferred (the source gave none) and the origin stay outside: reading the same thing
+        again, from elsewhere, changes nothing.
+        """
+        said = [
+            self.role,
+            self.content,
+            self.model,
+            None if self.timestamp_inferred else self.timestamp.isoformat(),
+            self.metadata,
+        ]
+        text = json.dumps(said, ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def utc_day(moment: dt.datetime) -> dt.date:
+    """The partition of a conversation whose first message is of ``moment``."""
+    return moment.astimezone(dt.UTC).date()

@@ -1,0 +1,1 @@
+"""Mirrors the package. Contract tests run over every implementation of a protocol."""
