@@ -1,0 +1,58 @@
+"""Fixtures that every test may use: a home of its own, and the servers that ``make services`` starts."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aethergrid_pipelines.settings import Settings, load_settings
+
+SERVICE_VARIABLES = ("MONGODB_URL", "POSTGRES_URL", "REDIS_URL", "WEAVIATE_URL", "WEAVIATE_GRPC_PORT")
+SERVICES = {name: os.environ[name] for name in SERVICE_VARIABLES if name in os.environ}
+
+
+def service(variable: str) -> str:
+    """The address of a real server, or a skip that says how to get one; a failure where all are required."""
+    if variable in SERVICES:
+        return SERVICES[variable]
+    reason = f"{variable} is not set: `make services` starts the server and prints it"
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Nothing of the developer's own environment reaches a test: neither stores nor keys."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+@pytest.fixture
+def mongodb_url() -> str:
+    """A MongoDB replica set."""
+    return service("MONGODB_URL")
+
+
+@pytest.fixture
+def postgres_url() -> str:
+    """A PostgreSQL server on which databases may be created."""
+    return service("POSTGRES_URL")
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """A Redis server."""
+    return service("REDIS_URL")
+
+
+@pytest.fixture
+def weaviate_address() -> tuple[str, int]:
+    """The HTTP address of a Weaviate server and its gRPC port."""
+    return service("WEAVIATE_URL"), int(service("WEAVIATE_GRPC_PORT"))
