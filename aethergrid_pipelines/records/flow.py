@@ -119,7 +119,7 @@ class TopicStat(SQLModel):
     conversation_id: str = Field(primary_key=True, max_length=36)
     topic: str = Field(primary_key=True, max_length=64)
     task_type: str = Field(primary_key=True, max_length=32)
-    source_model: str = Field(primary_key=True, max_length=128)
+    source_model: str = Field(primary_key=True)
     space: str = Field(index=True, max_length=64)
     day: dt.date = Field(index=True)
     fragments: int

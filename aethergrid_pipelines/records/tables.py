@@ -4,7 +4,6 @@ Migrations are in ``sql/catalog``; a change here needs one (``make migration nam
 """
 
 import datetime as dt
-from typing import Any
 
 from sqlalchemy import JSON, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
@@ -152,8 +151,3 @@ class Cursor(SQLModel, table=True):
     name: str = Field(primary_key=True, max_length=64)
     value: str
     updated_at: dt.datetime = Field(sa_type=UtcDateTime)
-
-
-def as_row(record: SQLModel) -> dict[str, Any]:
-    """The column values of a record, ready for a Core ``insert``."""
-    return record.model_dump()
