@@ -20,10 +20,11 @@ LOCAL_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 class Settings(BaseSettings):
     """Read once by :func:`load_settings`; raises ``pydantic.ValidationError`` that names the variable."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     environment: Literal["development", "production"] = Field("development", validation_alias="AETHERGRID_ENV")
     home: Path = Field(Path("~/.aethergrid"), validation_alias="AETHERGRID_HOME")
+    models: Path | None = Field(None, validation_alias="AETHERGRID_MODELS")
     space: str = Field("default", validation_alias="AETHERGRID_SPACE", min_length=1, max_length=64)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -62,6 +63,11 @@ class Settings(BaseSettings):
     def home_path(self) -> Path:
         """``AETHERGRID_HOME`` with ``~`` expanded; not created here."""
         return self.home.expanduser().resolve()
+
+    @property
+    def models_path(self) -> Path:
+        """Where model files are kept: ``AETHERGRID_MODELS``, else ``models`` in the home; not created here."""
+        return self.models.expanduser().resolve() if self.models is not None else self.home_path / "models"
 
 
 def _is_placeholder(secret: str) -> bool:
