@@ -1,6 +1,7 @@
 """Fixtures that every test may use: a home of its own, and the servers that ``make services`` starts."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from aethergrid_pipelines.settings import Settings, load_settings
 
 SERVICE_VARIABLES = ("MONGODB_URL", "POSTGRES_URL", "REDIS_URL", "WEAVIATE_URL", "WEAVIATE_GRPC_PORT")
 SERVICES = {name: os.environ[name] for name in SERVICE_VARIABLES if name in os.environ}
+
+# Building the model's graph takes seconds, so all tests, workers and runs share one folder; its files are keyed by
+# what they were built from and appear whole.
+MODELS = os.environ.get("AETHERGRID_MODELS") or str(Path(tempfile.gettempdir()) / "aethergrid-test-models")
 
 
 def service(variable: str) -> str:
@@ -28,10 +33,17 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AETHERGRID_MODELS", MODELS)
     monkeypatch.chdir(tmp_path)
     load_settings.cache_clear()
     yield
     load_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """Where the local model's files are, shared by all tests."""
+    return Path(MODELS)
 
 
 @pytest.fixture

@@ -1,0 +1,167 @@
+"""all-MiniLM-L6-v2 on onnxruntime, on this machine's cores, without a network.
+
+One text a call: for int8 the vector would otherwise depend on its company (see :mod:`.minilm_graph`), and small calls
+are also the fastest, since the activations stay in the cache. Several Python threads share one session, each call on
+one core: ``run()`` releases the GIL.
+"""
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aethergrid_pipelines.embedders.minilm_graph import HIDDEN, Precision, graph_file, weights_folder
+from aethergrid_pipelines.embedders.protocol import Embedded, EmbedderUnavailable
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer as RustTokenizer
+
+MODEL_TOKENS = 256
+"""What the model was made for, special tokens included (``max_seq_length`` on its model card)."""
+
+CLS, SEP = 101, 102
+MAX_THREADS = 32
+
+
+class WordPieceTokenizer:
+    """The model's own tokenizer, without special tokens, truncation or padding. Thread-safe; loads on first use."""
+
+    name = "all-MiniLM-L6-v2-wordpiece"
+
+    @cached_property
+    def _tokenizer(self) -> "RustTokenizer":
+        from tokenizers import Tokenizer as RustTokenizer
+
+        tokenizer = RustTokenizer.from_file(str(weights_folder() / "tokenizer.json"))
+        # As published it cuts and pads to 128 tokens.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        encoding = self._tokenizer.encode(_encodable(text), add_special_tokens=False)
+        return list(encoding.offsets)
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self.ids(texts)]
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text."""
+        encodings = self._tokenizer.encode_batch_fast([_encodable(text) for text in texts], add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+
+class LocalEmbedder:
+    """all-MiniLM-L6-v2. The same text has the same vector, bit for bit, whatever its company, order or threads.
+
+    ``models`` is the folder in which the graph is kept, and built on first use. ``threads`` 0 means every core that
+    this process may use.
+    """
+
+    dimension = HIDDEN
+    window = MODEL_TOKENS - 2
+
+    def __init__(self, models: Path, *, threads: int = 0, precision: Precision = "int8") -> None:
+        self.name = f"all-MiniLM-L6-v2-{precision}-{MODEL_TOKENS}"
+        self.tokenizer = WordPieceTokenizer()
+        self._models = models
+        self._precision = precision
+        self._threads = threads or usable_cores()
+        self._lock = RLock()
+        self._loaded: InferenceSession | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        vectors = np.zeros((len(texts), HIDDEN), np.float32)
+        if not texts:
+            return Embedded(vectors)
+        session = self._session()
+        inputs = [self._input(ids) for ids in self.tokenizer.ids(texts)]
+        # Longest first, each thread taking the next: so they end together.
+        rest = deque(sorted(range(len(inputs)), key=lambda index: -len(inputs[index])))
+
+        def work() -> None:
+            while rest:
+                try:
+                    index = rest.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                vectors[index] = session.run(None, {"input_ids": inputs[index]})[0]
+
+        helpers = min(self._threads, len(inputs)) - 1
+        futures = [self._workers().submit(work) for _ in range(helpers)]
+        try:
+            work()
+        finally:
+            for future in futures:
+                future.result()
+        return Embedded(vectors)
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        session = self._session()
+        vector: NDArray[np.float32] = session.run(None, {"input_ids": self._input(self.tokenizer.ids([text])[0])})[0]
+        return vector
+
+    def close(self) -> None:
+        with self._lock:
+            pool, self._pool, self._loaded = self._pool, None, None
+        if pool is not None:
+            pool.shutdown()
+
+    def _input(self, ids: list[int]) -> NDArray[np.int64]:
+        return np.array([CLS, *ids[: self.window], SEP], np.int64)
+
+    def _session(self) -> "InferenceSession":
+        if self._loaded is None:
+            with self._lock:
+                if self._loaded is None:
+                    self._loaded = _open_session(graph_file(self._models, self._precision))
+        return self._loaded
+
+    def _workers(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
+            return self._pool
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on, at most 32."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), MAX_THREADS)
+    return min(os.cpu_count() or 1, MAX_THREADS)
+
+
+def _open_session(graph: Path) -> "InferenceSession":
+    from onnxruntime import InferenceSession, SessionOptions
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
+
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # A plan is kept for every length that occurs, which costs memory and was no faster.
+    options.enable_mem_pattern = False
+    try:
+        # The fused operator is scalar on CPUs: it costs up to 30 % of the time.
+        return InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )
+    except (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
+        raise EmbedderUnavailable(f"cannot load {graph}: delete it, and it is built again ({error})") from error
+
+
+def _encodable(text: str) -> str:
+    """``text`` with lone surrogates, which no UTF-8 has, replaced one for one, so that offsets stay right."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text

@@ -1,0 +1,72 @@
+"""The local embedder: the same text has the same vector, and the tokenizer cuts where the model does."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aethergrid_pipelines.embedders.local import LocalEmbedder, WordPieceTokenizer
+
+WORDS = ["the", "parser", "reads", "tokens", "until", "its", "buffer", "is", "full", "naïve", "漢字", "🙂", "x=1;"]
+
+
+def texts(count: int, seed: int = 3) -> list[str]:
+    chance = random.Random(seed)
+    return [" ".join(chance.choices(WORDS, k=chance.randint(1, 120))) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def embedder(models: Path) -> LocalEmbedder:
+    return LocalEmbedder(models, threads=2)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_a_vector_does_not_depend_on_company_order_or_threads(models: Path, precision: str) -> None:
+    some = texts(24)
+    one = LocalEmbedder(models, threads=1, precision="int8" if precision == "int8" else "fp32")
+    four = LocalEmbedder(models, threads=4, precision="int8" if precision == "int8" else "fp32")
+    alone = np.stack([one.embed([text]).vectors[0] for text in some])
+    assert np.array_equal(one.embed(some).vectors, alone)
+    assert np.array_equal(four.embed(some).vectors, alone)
+    assert np.array_equal(four.embed(some[::-1]).vectors[::-1], alone)
+    assert np.array_equal(np.stack([four.embed_query(text) for text in some]), alone)
+
+
+def test_the_variant_belongs_to_the_name(models: Path) -> None:
+    names = {LocalEmbedder(models).name, LocalEmbedder(models, precision="fp32").name}
+    assert names == {"all-MiniLM-L6-v2-int8-256", "all-MiniLM-L6-v2-fp32-256"}
+
+
+def test_what_is_beyond_the_window_does_not_matter(embedder: LocalEmbedder) -> None:
+    inside = "word " * embedder.window
+    assert embedder.tokenizer.count([inside]) == [embedder.window]
+    assert np.array_equal(embedder.embed_query(inside), embedder.embed_query(inside + "beyond"))
+    assert not np.array_equal(embedder.embed_query(inside), embedder.embed_query("word " * (embedder.window - 1)))
+
+
+def test_offsets_span_what_the_model_reads() -> None:
+    text = "Naïve tokenizers don't: 漢字 🙂 x=1"
+    pieces = [text[start:end] for start, end in WordPieceTokenizer().offsets(text)]
+    assert pieces == ["Naïve", "token", "izer", "s", "don", "'", "t", ":", "漢", "字", "🙂", "x", "=", "1"]
+
+
+def test_offsets_are_neither_cut_nor_padded() -> None:
+    tokenizer = WordPieceTokenizer()
+    assert len(tokenizer.offsets("word " * 1_000)) == 1_000
+    assert tokenizer.count(["", "word", "word word"]) == [0, 1, 2]
+
+
+def test_a_lone_surrogate_is_one_character_and_no_error(embedder: LocalEmbedder) -> None:
+    text = "before \ud83d after"
+    assert text[slice(*embedder.tokenizer.offsets(text)[-1])] == "after"
+    assert abs(float(np.linalg.norm(embedder.embed([text]).vectors[0])) - 1) < 1e-6
+
+
+def test_it_works_again_after_close(models: Path) -> None:
+    embedder = LocalEmbedder(models, threads=2)
+    before = embedder.embed(texts(3)).vectors
+    embedder.close()
+    embedder.close()
+    assert np.array_equal(embedder.embed(texts(3)).vectors, before)
+    embedder.close()
