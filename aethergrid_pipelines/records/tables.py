@@ -5,7 +5,7 @@ Migrations are in ``sql/catalog``; a change here needs one (``make migration nam
 
 import datetime as dt
 
-from sqlalchemy import JSON, Column, Index, LargeBinary
+from sqlalchemy import JSON, Column, Index, LargeBinary, Table
 from sqlmodel import Field, SQLModel
 
 from aethergrid_pipelines.records.columns import UtcDateTime
@@ -151,3 +151,8 @@ class Cursor(SQLModel, table=True):
     name: str = Field(primary_key=True, max_length=64)
     value: str
     updated_at: dt.datetime = Field(sa_type=UtcDateTime)
+
+
+def table_of(row_class: type[SQLModel]) -> Table:
+    """The SQLAlchemy table behind a row class, for Core statements: rows in bulk need no ORM."""
+    return SQLModel.metadata.tables[str(row_class.__tablename__)]

@@ -1,0 +1,211 @@
+"""``embeddings``: a vector for every chunk, addressed by its text, so that no text is embedded twice."""
+
+import datetime as dt
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Insert, Table, and_, delete, exists, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from aethergrid_pipelines.flow import state
+from aethergrid_pipelines.flow.batches import pages
+from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
+from aethergrid_pipelines.flow.step import Row, read_rows
+from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.records.flow import Chunk
+from aethergrid_pipelines.records.tables import ChunkEmbedding, ChunkRow, Vector, table_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EMBED_VERSION = "1"
+
+VECTORS_LOCK = "vectors"
+"""Held while vectors are written or collected: one process must not refer to what another one is dropping."""
+
+_chunks: Table = table_of(ChunkRow)
+_references: Table = table_of(ChunkEmbedding)
+_vectors: Table = table_of(Vector)
+
+
+class EmbedStep:
+    """Vectors rest in ``vectors``; ``chunk_embeddings`` says which chunk uses which.
+
+    A vector goes when the last chunk that uses it goes, so that nothing remains of a conversation that is forgotten.
+    """
+
+    name = "embeddings"
+    upstream = "chunks"
+
+    def code_version(self, stores: Stores) -> str:
+        return f"{EMBED_VERSION}:{stores.embedder.name}"
+
+    def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:
+        return state.stale(
+            stores.catalog,
+            step=self.name,
+            upstream=self.upstream,
+            code_version=self.code_version(stores),
+            scope=scope,
+        )
+
+    def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
+        return state.gone(stores.catalog, step=self.name, upstream=self.upstream, scope=scope)
+
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
+        chunks = read_rows(stores, _chunks, [item.conversation_id for item in batch], "ordinal")
+        texts = {row["sha256"]: row for rows in chunks.values() for row in rows}
+        with stores.catalog.reading() as connection:
+            missing = sorted(texts.keys() - _present(connection, stores.embedder.name, texts))
+        vectors, failures = self._embed(stores, [texts[sha256] for sha256 in missing], report)
+        failed = {
+            conversation: failures[row["sha256"]]
+            for conversation, rows in chunks.items()
+            for row in rows
+            if row["sha256"] in failures
+        }
+        for conversation, (reason, retryable) in failed.items():
+            report.fail(conversation, reason, retryable=retryable)
+        with stores.catalog.locked([VECTORS_LOCK]), stores.catalog.writing() as connection:
+            current = state.unchanged(connection, self.upstream, batch) - failed.keys()
+            current -= self._without_vector(stores, connection, chunks, vectors)
+            rows = {conversation: chunks[conversation] for conversation in sorted(current)}
+            written = self._write(stores, connection, rows, vectors)
+            state.record(
+                connection,
+                step=self.name,
+                code_version=self.code_version(stores),
+                run_id=run_id,
+                batch=batch,
+                outputs={
+                    item.conversation_id: Output(
+                        state.digest(item.input_version, self.code_version(stores)), len(chunks[item.conversation_id])
+                    )
+                    for item in batch
+                    if item.conversation_id in current
+                },
+            )
+        report.processed += len(current)
+        report.postponed += len(batch) - len(current) - len(failed)
+        report.rows += sum(len(found) for found in rows.values())
+        report.counts["embedded"] += written
+
+    def erase(self, stores: Stores, conversation_ids: Sequence[str]) -> int:
+        mine = _references.c.conversation_id.in_(conversation_ids)
+        with stores.catalog.locked([VECTORS_LOCK]), stores.catalog.writing() as connection:
+            used = connection.execute(select(_references.c.embedder, _references.c.sha256).where(mine)).all()
+            done = connection.execute(delete(_references).where(mine))
+            for embedder in {row.embedder for row in used}:
+                _collect(connection, embedder, {row.sha256 for row in used if row.embedder == embedder})
+            state.forget(connection, step=self.name, conversation_ids=conversation_ids)
+        return done.rowcount
+
+    def _embed(
+        self, stores: Stores, rows: Sequence[Row], report: StepReport
+    ) -> tuple[dict[str, bytes], dict[str, tuple[str, bool]]]:
+        """Vectors, or reasons why not, by hash."""
+        from aethergrid_pipelines.transform.chunk import embedded_text
+
+        if not rows:
+            return {}, {}
+        started = time.perf_counter()
+        embedded = stores.embedder.embed([embedded_text(Chunk.model_construct(**row)) for row in rows])
+        report.counts["embedding_ms"] += round((time.perf_counter() - started) * 1_000)
+        report.counts["tokens"] += sum(row["tokens"] for row in rows)
+        failures = {
+            rows[index]["sha256"]: (failure.reason, failure.retryable) for index, failure in embedded.failures.items()
+        }
+        vectors = {
+            row["sha256"]: embedded.vectors[index].astype("<f4").tobytes()
+            for index, row in enumerate(rows)
+            if index not in embedded.failures
+        }
+        return vectors, failures
+
+    @staticmethod
+    def _without_vector(
+        stores: Stores, connection: Connection, chunks: Mapping[str, list[Row]], vectors: Mapping[str, bytes]
+    ) -> set[str]:
+        """Conversations with a text that had a vector when we looked and has none now: they stay stale."""
+        wanted = {row["sha256"] for rows in chunks.values() for row in rows} - vectors.keys()
+        lost = wanted - _present(connection, stores.embedder.name, wanted)
+        return {conversation for conversation, rows in chunks.items() if any(row["sha256"] in lost for row in rows)}
+
+    @staticmethod
+    def _write(
+        stores: Stores, connection: Connection, chunks: Mapping[str, list[Row]], vectors: Mapping[str, bytes]
+    ) -> int:
+        """Replace the references of these conversations, add new vectors, drop those that nobody uses any more."""
+        embedder = stores.embedder.name
+        wanted = {row["sha256"] for rows in chunks.values() for row in rows}
+        before: set[str] = set()
+        for page in pages(chunks):
+            mine = and_(_references.c.embedder == embedder, _references.c.conversation_id.in_(page))
+            before.update(connection.execute(select(_references.c.sha256).where(mine)).scalars())
+            connection.execute(delete(_references).where(mine))
+        now = dt.datetime.now(dt.UTC)
+        new = sorted(wanted & vectors.keys())
+        if new:
+            rows = [
+                {
+                    "embedder": embedder,
+                    "sha256": sha256,
+                    "dimension": stores.embedder.dimension,
+                    "vector": vectors[sha256],
+                    "created_at": now,
+                }
+                for sha256 in new
+            ]
+            connection.execute(_insert_or_ignore(connection), rows)
+        references = [
+            {
+                "chunk_id": row["id"],
+                "embedder": embedder,
+                "conversation_id": conversation,
+                "sha256": row["sha256"],
+            }
+            for conversation, found in chunks.items()
+            for row in found
+        ]
+        if references:
+            connection.execute(insert(_references), references)
+        _collect(connection, embedder, before - wanted)
+        return len(new)
+
+
+def read_vectors(stores: Stores, sha256s: Collection[str]) -> "dict[str, NDArray[np.float32]]":
+    """The vectors of the current embedder by hash; each of shape (dimension,)."""
+    import numpy as np
+
+    found = {}
+    query = select(_vectors.c.sha256, _vectors.c.vector).where(_vectors.c.embedder == stores.embedder.name)
+    with stores.catalog.reading() as connection:
+        for page in pages(sha256s):
+            for row in connection.execute(query.where(_vectors.c.sha256.in_(page))):
+                found[row.sha256] = np.frombuffer(row.vector, dtype="<f4")
+    return found
+
+
+def _present(connection: Connection, embedder: str, sha256s: Collection[str]) -> set[str]:
+    query = select(_vectors.c.sha256).where(_vectors.c.embedder == embedder)
+    return {
+        sha256
+        for page in pages(sha256s)
+        for sha256 in connection.execute(query.where(_vectors.c.sha256.in_(page))).scalars()
+    }
+
+
+def _collect(connection: Connection, embedder: str, sha256s: Collection[str]) -> None:
+    """Delete those of these vectors that no chunk uses any more."""
+    used = exists().where(_references.c.embedder == _vectors.c.embedder, _references.c.sha256 == _vectors.c.sha256)
+    for page in pages(sha256s):
+        connection.execute(delete(_vectors).where(_vectors.c.embedder == embedder, _vectors.c.sha256.in_(page), ~used))
+
+
+def _insert_or_ignore(connection: Connection) -> Insert:
+    """Another process may have embedded the same text meanwhile: its vector is as good."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement: Insert = dialect.insert(_vectors).on_conflict_do_nothing(index_elements=["embedder", "sha256"])
+    return statement

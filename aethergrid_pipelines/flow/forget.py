@@ -1,0 +1,67 @@
+"""Forgetting a conversation: nothing of it remains in any store, and the answer proves it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Table, func, select
+
+from aethergrid_pipelines.flow.engine import materialise_all
+from aethergrid_pipelines.flow.scope import Scope
+from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.records.tables import (
+    ChunkEmbedding,
+    ChunkRow,
+    CleanedMessageRow,
+    ConversationRow,
+    FragmentRow,
+    StepState,
+    TopicStatRow,
+    table_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """``found``: whether the conversation was there. ``remains``: how much of it is left, by place; all zero."""
+
+    found: bool
+    remains: dict[str, int]
+
+
+ATTEMPTS = 5
+"""How often to look again when another process was just writing what is to be forgotten."""
+
+
+def forget(stores: Stores, conversation_id: str, *, run_id: str) -> Forgotten:
+    """Erase a conversation everywhere, also from the files of the embedded stores. Idempotent."""
+    ledger = table_of(FragmentRow)
+    mine = select(ledger.c.collection).where(ledger.c.conversation_id == conversation_id).distinct()
+    with stores.catalog.reading() as connection:
+        collections = set(connection.execute(mine).scalars())
+    found = stores.conversations.forget(conversation_id) or bool(collections)
+    if active := stores.vectors.active():
+        collections.add(active[0])
+    left: dict[str, int] = {}
+    for _ in range(ATTEMPTS):
+        materialise_all(stores, Scope.conversations([conversation_id]), run_id=run_id)
+        left = remains(stores, conversation_id, sorted(collections))
+        if not any(left.values()):
+            break
+    for collection in sorted(collections):
+        stores.vectors.optimise(collection, purge=True)
+    stores.catalog.purge()
+    return Forgotten(found, left)
+
+
+def remains(stores: Stores, conversation_id: str, collections: list[str]) -> dict[str, int]:
+    """How many rows, messages and fragments of a conversation there are, by place."""
+    left = {"conversation_store": sum(1 for _ in stores.conversations.states(ids=[conversation_id]))}
+    tables = (CleanedMessageRow, ChunkRow, ChunkEmbedding, FragmentRow, TopicStatRow, StepState, ConversationRow)
+    with stores.catalog.reading() as connection:
+        for row_class in tables:
+            table: Table = table_of(row_class)
+            column = table.c.id if row_class is ConversationRow else table.c.conversation_id
+            query = select(func.count()).select_from(table).where(column == conversation_id)
+            left[table.name] = connection.execute(query).scalar_one()
+    for collection in collections:
+        left[collection] = sum(1 for _ in stores.vectors.ids(collection, conversation_ids=[conversation_id]))
+    return left

@@ -1,0 +1,211 @@
+"""``weaviate_fragments``: sends the vector store the difference, and keeps a ledger of what it may hold."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+
+from aethergrid_pipelines.flow import state
+from aethergrid_pipelines.flow.batches import pages
+from aethergrid_pipelines.flow.embed import EmbedStep, read_vectors
+from aethergrid_pipelines.flow.index import collection_name, ensure_collection
+from aethergrid_pipelines.flow.labels import open_enricher
+from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
+from aethergrid_pipelines.flow.step import Row, read_rows
+from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.records.flow import Chunk, Fragment
+from aethergrid_pipelines.records.tables import ChunkRow, ConversationRow, FragmentRow, table_of
+
+_ledger: Table = table_of(FragmentRow)
+_chunks: Table = table_of(ChunkRow)
+_headers: Table = table_of(ConversationRow)
+
+
+@dataclass(slots=True)
+class Difference:
+    """What has to be sent: new or changed fragments with their payload hashes, and ids that have to go."""
+
+    upserts: list[Fragment] = field(default_factory=list)
+    deletes: list[str] = field(default_factory=list)
+
+
+class FragmentStep:
+    """Ledger rows become ``pending`` before anything is sent and ``stored`` after it was, in transactions of their own.
+
+    So the ledger never knows less than the vector store, and a run that is killed in between is simply repeated. Two
+    processes never send for the same day at once.
+    """
+
+    name = "weaviate_fragments"
+    upstream = "embeddings"
+
+    def code_version(self, stores: Stores) -> str:
+        from aethergrid_pipelines.transform.analyse import ANALYSIS_VERSION
+        from aethergrid_pipelines.transform.enrich import ENRICH_VERSION
+        from aethergrid_pipelines.transform.fragments import FRAGMENT_VERSION
+
+        collection = collection_name(stores.embedder.name)
+        return f"{FRAGMENT_VERSION}:{ANALYSIS_VERSION}:{ENRICH_VERSION}:{collection}"
+
+    def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:
+        return state.stale(
+            stores.catalog,
+            step=self.name,
+            upstream=self.upstream,
+            code_version=self.code_version(stores),
+            scope=scope,
+        )
+
+    def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
+        return state.gone(stores.catalog, step=self.name, upstream=self.upstream, scope=scope)
+
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
+        collection = ensure_collection(stores)
+        fragments = self._build(stores, batch, run_id)
+        with stores.catalog.locked(_locks({item.day for item in batch})):
+            with stores.catalog.writing() as connection:
+                current = state.unchanged(connection, self.upstream, batch) & fragments.keys()
+                wanted = {conversation: fragments[conversation] for conversation in sorted(current)}
+                difference, versions = _intend(connection, collection, wanted)
+            if difference.upserts:
+                stores.vectors.upsert(collection, difference.upserts)
+            if difference.deletes:
+                stores.vectors.delete(collection, difference.deletes)
+            with stores.catalog.writing() as connection:
+                _settle(connection, difference)
+                state.record(
+                    connection,
+                    step=self.name,
+                    code_version=self.code_version(stores),
+                    run_id=run_id,
+                    batch=batch,
+                    outputs={
+                        conversation: Output(versions[conversation], len(found))
+                        for conversation, found in wanted.items()
+                    },
+                )
+        report.processed += len(current)
+        report.postponed += len(batch) - len(current)
+        report.rows += sum(len(found) for found in wanted.values())
+        report.counts["upserted"] += len(difference.upserts)
+        report.counts["deleted"] += len(difference.deletes)
+
+    def erase(self, stores: Stores, conversation_ids: Sequence[str]) -> int:
+        mine = _ledger.c.conversation_id.in_(conversation_ids)
+        scope = Scope.conversations(list(conversation_ids))
+        with stores.catalog.reading() as connection:
+            days = {row[3] for row in state.known(connection, step=self.name, scope=scope)}
+        with stores.catalog.locked(_locks(days)):
+            with stores.catalog.reading() as connection:
+                rows = connection.execute(select(_ledger.c.collection, _ledger.c.id).where(mine)).all()
+            for collection in sorted({row.collection for row in rows}):
+                stores.vectors.delete(collection, [row.id for row in rows if row.collection == collection])
+            with stores.catalog.writing() as connection:
+                connection.execute(delete(_ledger).where(mine))
+                state.forget(connection, step=self.name, conversation_ids=conversation_ids)
+        return len(rows)
+
+    def _build(self, stores: Stores, batch: Sequence[Stale], run_id: str) -> dict[str, list[Fragment]]:
+        """The fragments of each conversation. One that lacks a vector is left out, and will be embedded again."""
+        import numpy as np
+
+        from aethergrid_pipelines.transform.fragments import build_fragments
+
+        ids = [item.conversation_id for item in batch]
+        headers = _read_headers(stores, ids)
+        chunks = read_rows(stores, _chunks, ids, "ordinal")
+        vectors = read_vectors(stores, {row["sha256"] for rows in chunks.values() for row in rows})
+        incomplete = {
+            conversation for conversation, rows in chunks.items() if any(row["sha256"] not in vectors for row in rows)
+        }
+        if incomplete:
+            with stores.catalog.writing() as connection:
+                state.forget(connection, step=EmbedStep.name, conversation_ids=incomplete)
+        enricher = open_enricher(stores)
+        fragments: dict[str, list[Fragment]] = {}
+        for conversation, rows in chunks.items():
+            if conversation in incomplete or conversation not in headers:
+                continue
+            pieces = [Chunk.model_construct(**row) for row in rows]
+            matrix = np.array([vectors[row["sha256"]] for row in rows], dtype=np.float32)
+            matrix = matrix.reshape(len(rows), stores.embedder.dimension)
+            labels = enricher.enrich(pieces, matrix)
+            fragments[conversation] = build_fragments(
+                headers[conversation], pieces, matrix, labels, embedder=stores.embedder.name, run_id=run_id
+            )
+        return fragments
+
+
+def _locks(days: Iterable[dt.date]) -> list[str]:
+    return [f"fragments-{day.isoformat()}" for day in days]
+
+
+def _read_headers(stores: Stores, ids: Sequence[str]) -> dict[str, Row]:
+    headers = {}
+    with stores.catalog.reading() as connection:
+        for page in pages(ids):
+            for row in connection.execute(select(_headers).where(_headers.c.id.in_(page))).mappings():
+                headers[row["id"]] = dict(row)
+    return headers
+
+
+def _intend(
+    connection: Connection, collection: str, wanted: Mapping[str, list[Fragment]]
+) -> tuple[Difference, dict[str, str]]:
+    """Find the difference between what is wanted and the ledger, and write down that it is about to be sent."""
+    from aethergrid_pipelines.transform.fragments import payload_sha256
+
+    there: dict[str, str | None] = {}
+    for page in pages(wanted):
+        mine = and_(_ledger.c.collection == collection, _ledger.c.conversation_id.in_(page))
+        for row in connection.execute(select(_ledger.c.id, _ledger.c.payload_sha256, _ledger.c.state).where(mine)):
+            there[row.id] = row.payload_sha256 if row.state == "stored" else None
+    difference = Difference()
+    versions: dict[str, str] = {}
+    now = dt.datetime.now(dt.UTC)
+    rows: list[Row] = []
+    for conversation, fragments in wanted.items():
+        hashes = [payload_sha256(fragment) for fragment in fragments]
+        versions[conversation] = state.digest(*hashes)
+        for fragment, sha256 in zip(fragments, hashes, strict=True):
+            if there.pop(fragment.id, None) != sha256:
+                difference.upserts.append(fragment)
+                rows.append(_ledger_row(fragment, collection, sha256, now))
+    difference.deletes = sorted(there)
+    for page in pages([fragment.id for fragment in difference.upserts]):
+        connection.execute(delete(_ledger).where(_ledger.c.id.in_(page)))
+    for page in pages(difference.deletes):
+        connection.execute(update(_ledger).where(_ledger.c.id.in_(page)).values(state="deleting"))
+    if rows:
+        connection.execute(insert(_ledger), rows)
+    return difference, versions
+
+
+def _settle(connection: Connection, difference: Difference) -> None:
+    """Write down that it was sent."""
+    if difference.upserts:
+        done = update(_ledger).where(_ledger.c.id == bindparam("fragment")).values(state="stored")
+        connection.execute(done, [{"fragment": fragment.id} for fragment in difference.upserts])
+    for page in pages(difference.deletes):
+        connection.execute(delete(_ledger).where(_ledger.c.id.in_(page)))
+
+
+def _ledger_row(fragment: Fragment, collection: str, sha256: str, now: dt.datetime) -> Row:
+    return {
+        "id": fragment.id,
+        "collection": collection,
+        "conversation_id": fragment.conversation_id,
+        "chunk_id": fragment.chunk_id,
+        "payload_sha256": sha256,
+        "state": "pending",
+        "topic": fragment.topic,
+        "task_type": fragment.task_type,
+        "complexity": fragment.complexity,
+        "language": fragment.language,
+        "source_model": fragment.source_model,
+        "timestamp": fragment.timestamp,
+        "tokens_used": fragment.tokens_used,
+        "run_id": fragment.run_id,
+        "written_at": now,
+    }

@@ -1,0 +1,49 @@
+"""The vectors of the described labels, embedded once by each embedder and kept beside its model."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aethergrid_pipelines.flow.index import collection_name
+from aethergrid_pipelines.flow.stores import Stores
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from aethergrid_pipelines.transform.enrich import Enricher
+
+
+def open_enricher(stores: Stores) -> "Enricher":
+    """The enricher for the current embedder. Raises ``EmbedderUnavailable`` when its labels cannot be embedded."""
+    from aethergrid_pipelines.transform.enrich import Enricher
+
+    if stores.enricher is None:
+        stores.enricher = Enricher.from_embedder(lambda texts: _label_vectors(stores, texts))
+    return stores.enricher
+
+
+def _label_vectors(stores: Stores, texts: Sequence[str]) -> "NDArray[np.float32]":
+    """The vectors of these texts from the file that an earlier process left, else embedded and left there."""
+    import numpy as np
+
+    from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable
+    from aethergrid_pipelines.flow.state import digest
+
+    embedder, models = stores.embedder, stores.settings.models_path
+    file = models / f"labels-{collection_name(embedder.name)}-{digest(*texts)}.npy"
+    if file.exists():
+        found: NDArray[np.float32] = np.load(file)
+        return found
+    embedded = embedder.embed(texts)
+    if embedded.failures:
+        failure = next(iter(embedded.failures.values()))
+        raise EmbedderUnavailable(f"{embedder.name} could not embed the labels of topics: {failure.reason}")
+    models.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=models, suffix=".npy")
+    with os.fdopen(descriptor, "wb") as stream:
+        np.save(stream, embedded.vectors)
+    Path(temporary).replace(file)
+    return embedded.vectors

@@ -1,0 +1,179 @@
+"""Step states: the memory of what each step last processed, and the queries that find what is stale.
+
+A conversation is stale for a step when the output version of the step before, the day, or the step's own code version
+differs from what the step recorded. It is gone when the step before no longer knows it.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, tuple_
+
+from aethergrid_pipelines.flow.batches import SQL_VARIABLES, pages
+from aethergrid_pipelines.flow.scope import Output, Scope, Stale
+from aethergrid_pipelines.records.tables import StepState, table_of
+from aethergrid_pipelines.stores.catalog import Catalog
+
+PAGE = 1_000
+
+_state = table_of(StepState)
+
+
+def stale(catalog: Catalog, *, step: str, upstream: str, code_version: str, scope: Scope) -> Iterator[Stale]:
+    """The stale conversations of a step by (day, id), read page by page, so that the history may be of any size."""
+    up, own = _state.alias("up"), _state.alias("own")
+    query = (
+        select(up.c.conversation_id, up.c.day, up.c.output_version, up.c.rows)
+        .select_from(
+            up.outerjoin(own, and_(own.c.step == step, own.c.conversation_id == up.c.conversation_id)),
+        )
+        .where(
+            up.c.step == upstream,
+            or_(
+                own.c.conversation_id.is_(None),
+                own.c.input_version != up.c.output_version,
+                own.c.code_version != code_version,
+                own.c.day != up.c.day,
+            ),
+        )
+        .order_by(up.c.day, up.c.conversation_id)
+        .limit(PAGE)
+    )
+    for part in _parts(scope):
+        last: tuple[dt.date, str] = (dt.date.min, "")
+        while True:
+            page = query.where(_within(up, part), tuple_(up.c.day, up.c.conversation_id) > last)
+            with catalog.reading() as connection:
+                rows = connection.execute(page).all()
+            for row in rows:
+                yield Stale(row.conversation_id, row.day, row.output_version, row.rows)
+            if len(rows) < PAGE:
+                break
+            last = (rows[-1].day, rows[-1].conversation_id)
+
+
+def gone(catalog: Catalog, *, step: str, upstream: str, scope: Scope) -> Iterator[str]:
+    """The conversations that the step has rows of and the step before no longer knows."""
+    up, own = _state.alias("up"), _state.alias("own")
+    query = (
+        select(own.c.conversation_id)
+        .select_from(
+            own.outerjoin(up, and_(up.c.step == upstream, up.c.conversation_id == own.c.conversation_id)),
+        )
+        .where(own.c.step == step, up.c.conversation_id.is_(None))
+    )
+    for part in _parts(scope):
+        with catalog.reading() as connection:
+            found = connection.execute(query.where(_within(own, part))).scalars().all()
+        yield from found
+
+
+def known(connection: Connection, *, step: str, scope: Scope) -> Iterator[tuple[str, str, str, dt.date]]:
+    """What a step recorded: (conversation id, input version, code version, day), by id."""
+    query = select(_state.c.conversation_id, _state.c.input_version, _state.c.code_version, _state.c.day)
+    for part in _parts(scope):
+        rows = connection.execute(
+            query.where(_state.c.step == step, _within(_state, part)).order_by(_state.c.conversation_id)
+        )
+        for row in rows:
+            yield row.conversation_id, row.input_version, row.code_version, row.day
+
+
+def days(connection: Connection, *, step: str) -> set[dt.date]:
+    """The days of which a step has conversations."""
+    return set(connection.execute(select(_state.c.day).where(_state.c.step == step).distinct()).scalars())
+
+
+def unchanged(connection: Connection, upstream: str, batch: Sequence[Stale]) -> set[str]:
+    """Those of a batch whose input is still what was read; the others stay stale for whoever changed them.
+
+    Inside a writing transaction the answer holds until its end: PostgreSQL locks the rows, SQLite has one writer.
+    """
+    versions = {item.conversation_id: (item.input_version, item.day) for item in batch}
+    query = (
+        select(_state.c.conversation_id, _state.c.output_version, _state.c.day)
+        .where(_state.c.step == upstream, _state.c.conversation_id.in_(versions))
+        .order_by(_state.c.conversation_id)
+        .with_for_update()
+    )
+    rows = connection.execute(query)
+    return {row.conversation_id for row in rows if versions[row.conversation_id] == (row.output_version, row.day)}
+
+
+def record(
+    connection: Connection,
+    *,
+    step: str,
+    code_version: str,
+    run_id: str,
+    batch: Iterable[Stale],
+    outputs: Mapping[str, Output],
+) -> None:
+    """Remember what was made of the conversations in ``outputs``."""
+    now = dt.datetime.now(dt.UTC)
+    rows: list[dict[str, Any]] = [
+        {
+            "step": step,
+            "conversation_id": item.conversation_id,
+            "day": item.day,
+            "input_version": item.input_version,
+            "code_version": code_version,
+            "output_version": outputs[item.conversation_id].version,
+            "rows": outputs[item.conversation_id].rows,
+            "processed_at": now,
+            "run_id": run_id,
+        }
+        for item in batch
+        if item.conversation_id in outputs
+    ]
+    if rows:
+        forget(connection, step=step, conversation_ids=[row["conversation_id"] for row in rows])
+        connection.execute(insert(_state), rows)
+
+
+def forget(connection: Connection, *, step: str, conversation_ids: Collection[str]) -> None:
+    """Forget that a step processed these conversations."""
+    for page in pages(conversation_ids):
+        connection.execute(delete(_state).where(_state.c.step == step, _state.c.conversation_id.in_(page)))
+
+
+def row_count(connection: Connection, *, step: str, scope: Scope) -> tuple[int, int]:
+    """How many conversations and rows a step has in a scope."""
+    conversations, rows = 0, 0
+    for part in _parts(scope):
+        query = select(func.count(), func.coalesce(func.sum(_state.c.rows), 0)).where(
+            _state.c.step == step, _within(_state, part)
+        )
+        found = connection.execute(query).one()
+        conversations, rows = conversations + found[0], rows + int(found[1])
+    return conversations, rows
+
+
+def digest(*parts: Any) -> str:
+    """A version made of values: equal values, equal version. 32 hexadecimal digits."""
+    sha = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        sha.update(repr(part).encode("utf-8", "surrogatepass"))
+        sha.update(b"\x1e")
+    return sha.hexdigest()
+
+
+def _parts(scope: Scope) -> Iterator[Scope]:
+    """The scope itself, or pieces of it that fit into one statement."""
+    if scope.ids is None:
+        yield scope
+        return
+    for page in pages(sorted(scope.ids), SQL_VARIABLES):
+        yield Scope.conversations(page)
+
+
+def _within(table: Any, scope: Scope) -> ColumnElement[bool]:
+    if scope.ids is not None:
+        condition: ColumnElement[bool] = table.c.conversation_id.in_(scope.ids)
+    elif scope.first == scope.last:
+        condition = table.c.day == scope.first
+    else:
+        condition = table.c.day.between(scope.first, scope.last)
+    return condition

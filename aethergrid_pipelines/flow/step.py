@@ -1,0 +1,139 @@
+"""What a step is, and the kind that rests in catalog tables alone."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy import Table, delete, insert, select
+
+from aethergrid_pipelines.flow import state
+from aethergrid_pipelines.flow.batches import pages
+from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
+from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.records.tables import ConversationRow, table_of
+
+Row = dict[str, Any]
+
+
+class Step(Protocol):
+    """One asset's work. ``run`` leaves every conversation of its batch either fully processed or fully as it was."""
+
+    name: str
+    upstream: str
+
+    def code_version(self, stores: Stores) -> str:
+        """What decides, besides the input, what comes out: versions of code and models."""
+        ...
+
+    def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:
+        """What has to be processed."""
+        ...
+
+    def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
+        """What has to be erased."""
+        ...
+
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
+        """Process a batch and record what was made of it."""
+        ...
+
+    def erase(self, stores: Stores, conversation_ids: Sequence[str]) -> int:
+        """Remove what the step made of these conversations; returns how many rows that were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The rows that a step made of one conversation, and figures to add to its report."""
+
+    rows: list[Row]
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class CatalogStep(ABC):
+    """A step that reads what the step before made and replaces the rows of each conversation in one table."""
+
+    name: str
+    upstream: str
+    table: Table
+
+    @abstractmethod
+    def code_version(self, stores: Stores) -> str: ...
+
+    @abstractmethod
+    def transform(self, stores: Stores, batch: Sequence[Stale]) -> dict[str, Made]:
+        """The rows of each conversation of the batch (also where there are none)."""
+
+    def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:
+        return state.stale(
+            stores.catalog,
+            step=self.name,
+            upstream=self.upstream,
+            code_version=self.code_version(stores),
+            scope=scope,
+        )
+
+    def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
+        return state.gone(stores.catalog, step=self.name, upstream=self.upstream, scope=scope)
+
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
+        made = self.transform(stores, batch)
+        headers = header_versions(stores, [item.conversation_id for item in batch])
+        with stores.catalog.writing() as connection:
+            current = state.unchanged(connection, self.upstream, batch)
+            for page in pages(current):
+                connection.execute(delete(self.table).where(self.table.c.conversation_id.in_(page)))
+            rows = [row for conversation in sorted(current) for row in made[conversation].rows]
+            if rows:
+                connection.execute(insert(self.table), rows)
+            outputs = {
+                conversation: Output(
+                    state.digest(headers.get(conversation), *made[conversation].rows), len(made[conversation].rows)
+                )
+                for conversation in current
+            }
+            state.record(
+                connection,
+                step=self.name,
+                code_version=self.code_version(stores),
+                run_id=run_id,
+                batch=batch,
+                outputs=outputs,
+            )
+        report.processed += len(current)
+        report.postponed += len(batch) - len(current)
+        report.rows += len(rows)
+        for conversation in current:
+            report.counts.update(made[conversation].counts)
+
+    def erase(self, stores: Stores, conversation_ids: Sequence[str]) -> int:
+        with stores.catalog.writing() as connection:
+            done = connection.execute(delete(self.table).where(self.table.c.conversation_id.in_(conversation_ids)))
+            state.forget(connection, step=self.name, conversation_ids=conversation_ids)
+        return done.rowcount
+
+
+def header_versions(stores: Stores, conversation_ids: Sequence[str]) -> dict[str, str]:
+    """A version of what each conversation's fragments show of its header: title, source and space.
+
+    It is part of every output version, so that a new title reaches the vector store although no message changed.
+    """
+    table: Table = table_of(ConversationRow)
+    found: dict[str, str] = {}
+    with stores.catalog.reading() as connection:
+        for page in pages(conversation_ids):
+            query = select(table.c.id, table.c.title, table.c.source, table.c.space).where(table.c.id.in_(page))
+            found.update({row.id: state.digest(*row[1:]) for row in connection.execute(query)})
+    return found
+
+
+def read_rows(stores: Stores, table: Table, conversation_ids: Sequence[str], *order: str) -> dict[str, list[Row]]:
+    """The rows of each conversation in a table, ordered by these columns; conversations without rows are present."""
+    found: dict[str, list[Row]] = {conversation: [] for conversation in conversation_ids}
+    with stores.catalog.reading() as connection:
+        for page in pages(conversation_ids):
+            query = select(table).where(table.c.conversation_id.in_(page)).order_by(*(table.c[name] for name in order))
+            for row in connection.execute(query).mappings():
+                found[row["conversation_id"]].append(dict(row))
+    return found

@@ -1,0 +1,70 @@
+"""Chunks, their vectors and their labels → fragments as the vector store keeps them."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from aethergrid_pipelines.records.flow import Chunk, Fragment, Labels
+from aethergrid_pipelines.records.ids import fragment_id
+from aethergrid_pipelines.transform.window import lexical_fields
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FRAGMENT_VERSION = "1"
+
+
+def build_fragments(
+    header: Mapping[str, str | None],
+    chunks: Sequence[Chunk],
+    vectors: "NDArray[np.float32]",
+    labels: Sequence[Labels],
+    *,
+    embedder: str,
+    run_id: str,
+) -> list[Fragment]:
+    """The fragments of one conversation.
+
+    ``header`` holds its ``space``, ``source`` and ``title``; ``chunks`` are all of its chunks in order; ``vectors``
+    has shape (chunks, dimension).
+    """
+    return [
+        Fragment.model_construct(
+            id=fragment_id(piece.conversation_id, piece.id, embedder),
+            space=header["space"],
+            conversation_id=piece.conversation_id,
+            message_id=piece.message_id,
+            chunk_id=piece.id,
+            ordinal=piece.ordinal,
+            content=piece.text,
+            timestamp=piece.timestamp,
+            role=piece.role,
+            speaker=piece.speaker,
+            source=header["source"],
+            source_model=piece.model,
+            title=header["title"],
+            topic=label.topic,
+            task_type=label.task_type,
+            complexity=label.complexity,
+            language=label.language,
+            # What the model says it used for the message belongs to its first piece only, so that sums are right.
+            tokens_used=piece.tokens_used if piece.tokens_used is not None and piece.part == 0 else piece.tokens,
+            body=fields.body,
+            near=fields.near,
+            far=fields.far,
+            embedder=embedder,
+            origin_path=piece.origin_path,
+            origin_line=piece.origin_line,
+            run_id=run_id,
+            vector=vector,
+        )
+        for piece, vector, label, fields in zip(chunks, vectors.tolist(), labels, lexical_fields(chunks), strict=True)
+    ]
+
+
+def payload_sha256(fragment: Fragment) -> str:
+    """Equal for two fragments exactly when sending the second one after the first would change nothing."""
+    payload = json.dumps(fragment.payload(), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(payload.encode()).hexdigest()
