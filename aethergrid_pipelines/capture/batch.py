@@ -1,0 +1,67 @@
+"""Messages on their way into the conversation store, in batches of bounded size."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aethergrid_pipelines.capture.protocol import Captured
+from aethergrid_pipelines.records.conversation import Conversation, Message
+from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
+
+MAX_MESSAGES = 1_000
+MAX_BYTES = 8 * 1024 * 1024
+
+
+class Batch:
+    """Collects messages by conversation. It is full at a thousand messages or about 8 MB of text."""
+
+    def __init__(self) -> None:
+        self._conversations: dict[str, Conversation] = {}
+        self._messages: dict[str, list[Message]] = {}
+        self._ids: set[str] = set()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to append."""
+        return len(self._ids) >= MAX_MESSAGES or self._bytes >= MAX_BYTES
+
+    def holds(self, message_id: str) -> bool:
+        """Whether a message of this id waits already: a second one belongs into the next batch."""
+        return message_id in self._ids
+
+    def add(self, captured: Captured) -> None:
+        """Take a message; the last title that is set is its conversation's."""
+        conversation, message = captured.conversation, captured.message
+        if conversation.title is not None or conversation.id not in self._conversations:
+            self._conversations[conversation.id] = conversation
+        self._messages.setdefault(conversation.id, []).append(message)
+        self._ids.add(message.id)
+        self._bytes += _weight(message)
+
+    def append_to(self, store: ConversationStore) -> list[Appended]:
+        """Append everything and be empty again. Raises ``StoreUnavailable``; the batch then stays as it is."""
+        pairs = [(self._conversations[key], messages) for key, messages in self._messages.items()]
+        outcomes = [outcome for group in store.append(pairs) for outcome in group]
+        self._conversations, self._messages = {}, {}
+        self._ids, self._bytes = set(), 0
+        return outcomes
+
+
+def _weight(message: Message) -> int:
+    # Characters, not bytes: exact sizes would cost an encoding. 500 is about what the other fields take.
+    total = 500 + len(message.content)
+    pending: list[Any] = [message.metadata]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            total += len(value)
+        elif isinstance(value, Mapping):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+        else:
+            total += 8
+    return total

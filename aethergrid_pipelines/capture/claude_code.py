@@ -1,0 +1,224 @@
+"""Claude Code session transcripts: ``~/.claude/projects/<cwd>/<session>.jsonl`` and the subagents beside them.
+
+The format is not published; ``docs/capture/claude-code.md`` says what is taken from it. A record is a line.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aethergrid_pipelines.capture.claude_code_turn import Turn, blocks_of, moment_of
+from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type
+from aethergrid_pipelines.capture.jsonl import Line, UnreadableJson, parse_json, read_line_at, read_lines
+from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
+from aethergrid_pipelines.records.conversation import Conversation
+from aethergrid_pipelines.records.ids import conversation_id
+
+# Kinds of titles, the weaker first: what people chose stays, whatever a model suggests afterwards.
+_TITLES = {"summary": "summary", "ai-title": "aiTitle", "custom-title": "customTitle"}
+_BOOKKEEPING = frozenset(
+    {
+        "agent-name",
+        "agent-setting",
+        "attachment",
+        "attribution-snapshot",
+        "bridge-session",
+        "content-replacement",
+        "file-history-snapshot",
+        "last-prompt",
+        "mode",
+        "permission-mode",
+        "pr-link",
+        "progress",
+        "queue-operation",
+        "result",
+        "started",
+        "tag",
+        "worktree-state",
+    }
+)
+# A response whose rows are interleaved with others stays open for so many turns of its conversation.
+_OPEN_TURNS = 8
+_ROW = re.compile(rb'"(?:parentUuid|sessionId)"\s*:.*"(?:parentUuid|sessionId)"\s*:', re.DOTALL)
+
+
+class ClaudeCode:
+    """Transcripts that Claude Code writes."""
+
+    name = "claude-code"
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """JSON Lines whose rows have a session and a kind that Claude Code writes."""
+        if path.suffix not in {".jsonl", ".json"}:
+            return False
+        lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        complete = lines if len(lines) == 1 else lines[:-1]
+        for raw in complete[:50]:
+            try:
+                row, _ = parse_json(raw)
+            except UnreadableJson:
+                if _ROW.search(raw):
+                    return True
+                continue
+            if isinstance(row, dict) and _is_row(row):
+                return True
+        return False
+
+    def read(self, path: Path, *, space: str) -> Iterator[Outcome]:
+        """Stream the outcomes. Holds eight turns of each session in the file, and some 300 bytes a response."""
+        return _Transcript(path, self.name, space).outcomes()
+
+
+def _is_row(row: Mapping[str, Any]) -> bool:
+    kind = row.get("type")
+    if kind in {"user", "assistant", "system"}:
+        return "sessionId" in row and isinstance(row.get("uuid"), str)
+    if kind == "summary":
+        return "leafUuid" in row
+    return kind in _TITLES or (kind in _BOOKKEEPING and ("sessionId" in row or "messageId" in row))
+
+
+class _Transcript:
+    def __init__(self, path: Path, source: str, space: str) -> None:
+        self._path = path
+        self._source = source
+        self._space = space
+        self._open: dict[str, OrderedDict[str, Turn]] = {}
+        self._closed: dict[tuple[str, str], list[tuple[str | None, int]]] = {}
+        self._titles: dict[str, tuple[int, str]] = {}
+        self._leaves: dict[str, tuple[int, str]] = {}
+        self._last_row: dict[str, str] = {}
+        self._copied: dict[str, str] = {}
+        self._forks: dict[str, str] = {}
+
+    def outcomes(self) -> Iterator[Outcome]:
+        for line in read_lines(self._path):
+            if not isinstance(line, Line):
+                yield line
+                continue
+            try:
+                yield from self._row(line)
+            except UnfitField as error:
+                yield Rejected(line.number, error.reason, error.field)
+        for native_id, turns in self._open.items():
+            for turn in turns.values():
+                yield self._captured(native_id, turn)
+
+    def _row(self, line: Line) -> Iterator[Outcome]:
+        row = line.value
+        kind = row.get("type")
+        if kind in {"user", "assistant"}:
+            yield from self._spoken(line, row)
+        elif kind in _TITLES:
+            self._title(row)
+            yield Skipped(line.number, "title")
+        elif kind == "system":
+            yield Skipped(line.number, f"system: {str(row.get('subtype', 'other'))[:40]}")
+        elif kind in _BOOKKEEPING:
+            yield Skipped(line.number, str(kind))
+        elif isinstance(kind, str):
+            yield Skipped(line.number, f"unknown type {kind[:40]}")
+        else:
+            raise UnfitField("type", f"expected text, not {json_type(kind)}")
+
+    def _spoken(self, line: Line, row: Mapping[str, Any]) -> Iterator[Outcome]:
+        message = row.get("message")
+        if not isinstance(message, dict):
+            raise UnfitField("message", f"expected an object, not {json_type(message)}")
+        if row.get("isMeta") is True:
+            yield Skipped(line.number, "meta row")
+            return
+        if message.get("model") == "<synthetic>":
+            yield Skipped(line.number, "synthetic message")
+            return
+        moment_of(row)
+        blocks_of(message)
+        uuid = identifier_of(row, "uuid")
+        native_id = (identifier_of(message, "id") if row["type"] == "assistant" else None) or uuid
+        if native_id is None:
+            raise UnfitField("uuid", "expected the id of the row")
+        session = self._conversation_of(row, uuid)
+        if uuid is not None:
+            self._last_row[session] = uuid
+            if uuid in self._leaves:
+                self._keep_title(session, self._leaves.pop(uuid))
+        yield from self._place(session, native_id, line, uuid)
+
+    def _place(self, session: str, native_id: str, line: Line, uuid: str | None) -> Iterator[Outcome]:
+        turns = self._open.setdefault(session, OrderedDict())
+        turn = turns.get(native_id)
+        earlier = turn.rows if turn else self._closed.get((session, native_id), [])
+        if uuid is not None and any(known == uuid for known, _ in earlier):
+            yield Merged(line.number)
+            return
+        if turn is not None:
+            turn.add(line.value["message"])
+            turn.rows.append((uuid, line.offset))
+            turn.warning = turn.warning or line.warning
+            yield Merged(line.number)
+            return
+        if len(turns) >= _OPEN_TURNS:
+            yield self._captured(session, turns.popitem(last=False)[1])
+        turns[native_id] = self._turn(session, native_id, line, earlier)
+        turns[native_id].rows.append((uuid, line.offset))
+
+    def _turn(self, session: str, native_id: str, line: Line, earlier: list[tuple[str | None, int]]) -> Turn:
+        rows = [read_line_at(self._path, offset) for _, offset in earlier] + [line.value]
+        turn = Turn(self._conversation(session), native_id, line.number, rows[0], warning=line.warning)
+        turn.rows.extend(earlier)
+        for row in rows:
+            turn.add(row["message"])
+        if not line.value.get("forkedFrom"):
+            turn.forked_from = self._forks.pop(session, None)
+        return turn
+
+    def _captured(self, session: str, turn: Turn) -> Captured:
+        if turn.row["type"] == "assistant":
+            self._closed[session, turn.native_id] = turn.rows
+        return turn.captured(self._path, self._conversation(session))
+
+    def _conversation_of(self, row: Mapping[str, Any], uuid: str | None) -> str:
+        session = identifier_of(row, "sessionId") or self._path.stem
+        if row.get("isSidechain") is True:
+            return f"{session}/{identifier_of(row, 'agentId') or 'sidechain'}"
+        fork = row.get("forkedFrom")
+        if isinstance(fork, dict) and (original := identifier_of(fork, "sessionId")):
+            if original != session:
+                self._forks[session] = original
+            if uuid is not None:
+                self._copied[uuid] = original
+            return original
+        # `/branch` writes copied rows a second time, without the stamp (anthropics/claude-code#40363).
+        return self._copied.get(uuid, session) if uuid is not None else session
+
+    def _conversation(self, native_id: str) -> Conversation:
+        title = self._titles.get(native_id)
+        return Conversation(
+            id=conversation_id(self._space, self._source, native_id),
+            space=self._space,
+            source=self._source,
+            native_id=native_id,
+            title=title[1] if title else None,
+        )
+
+    def _title(self, row: Mapping[str, Any]) -> None:
+        kind = row["type"]
+        text = row.get(_TITLES[kind])
+        if not isinstance(text, str) or not text.strip():
+            return
+        title = (list(_TITLES).index(kind), text.strip())
+        leaf = row.get("leafUuid")
+        if kind != "summary":
+            self._keep_title(identifier_of(row, "sessionId") or self._path.stem, title)
+        elif isinstance(leaf, str):
+            session = next((name for name, last in self._last_row.items() if last == leaf), None)
+            if session is None:
+                self._leaves[leaf] = title
+            else:
+                self._keep_title(session, title)
+
+    def _keep_title(self, session: str, title: tuple[int, str]) -> None:
+        if session not in self._titles or self._titles[session][0] <= title[0]:
+            self._titles[session] = title

@@ -1,0 +1,89 @@
+"""One file on its way into the store: each outcome is counted once, when it is known."""
+
+import datetime as dt
+from collections.abc import Callable
+
+from aethergrid_pipelines.capture.account import FileAccount
+from aethergrid_pipelines.capture.batch import Batch
+from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
+from aethergrid_pipelines.records.conversation import Message, utc_day
+from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
+
+# Clocks differ; what lies further ahead belongs to a partition that does not exist yet.
+AHEAD = dt.timedelta(days=1)
+
+
+class FileImport:
+    """Takes the outcomes of one file; ``rejects`` receives those that were rejected, one by one."""
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        file: FileAccount,
+        *,
+        partition_start: dt.date,
+        rejects: Callable[[Rejected], None],
+    ) -> None:
+        self.file = file
+        self._store = store
+        self._start = partition_start
+        self._end = dt.datetime.now(dt.UTC) + AHEAD
+        self._rejects = rejects
+        self._batch = Batch()
+
+    def take(self, outcome: Outcome) -> bool:
+        """Count an outcome, or hold its message until its batch is full. Whether a batch was stored.
+
+        Raises ``StoreUnavailable``.
+        """
+        account = self.file.account
+        account.read += 1
+        if isinstance(outcome, Captured):
+            return self._captured(outcome)
+        if isinstance(outcome, Merged):
+            account.merged += 1
+        elif isinstance(outcome, Skipped):
+            account.skip(outcome.reason)
+        else:
+            account.rejected += 1
+            self._rejects(outcome)
+        return False
+
+    def flush(self) -> None:
+        """Store what is held. Raises ``StoreUnavailable``."""
+        if not len(self._batch):
+            return
+        account = self.file.account
+        for outcome in self._batch.append_to(self._store):
+            if outcome is Appended.UNCHANGED:
+                account.merged += 1
+            elif outcome is Appended.FORGOTTEN:
+                account.skip("forgotten")
+            else:
+                account.stored += 1
+                account.updated += outcome is Appended.UPDATED
+
+    def abandon(self) -> None:
+        """Take what was read and not stored out of the account: the next import reads it again."""
+        self.file.account.read -= len(self._batch)
+        self._batch = Batch()
+
+    def _captured(self, captured: Captured) -> bool:
+        reason = self._out_of_range(captured.message)
+        if reason is not None:
+            self.file.account.rejected += 1
+            self._rejects(Rejected(captured.message.origin.line, reason, "timestamp"))
+            return False
+        self.file.mended += captured.warning is not None
+        stored = self._batch.full or self._batch.holds(captured.message.id)
+        if stored:
+            self.flush()
+        self._batch.add(captured)
+        return stored
+
+    def _out_of_range(self, message: Message) -> str | None:
+        if utc_day(message.timestamp) < self._start:
+            return f"{message.timestamp.isoformat()} is before {self._start} (PARTITION_START)"
+        if message.timestamp > self._end:
+            return f"{message.timestamp.isoformat()} lies more than a day in the future"
+        return None

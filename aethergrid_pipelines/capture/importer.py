@@ -1,0 +1,163 @@
+"""Files into the conversation store, with an account of every record."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from aethergrid_pipelines.capture.account import FileAccount, ImportReport
+from aethergrid_pipelines.capture.file_import import FileImport
+from aethergrid_pipelines.capture.interrupt import Interrupt, deferred_interrupt
+from aethergrid_pipelines.capture.paths import expand
+from aethergrid_pipelines.capture.protocol import Outcome, Rejected, Source
+from aethergrid_pipelines.capture.registry import detect, source_named
+from aethergrid_pipelines.stores.conversations import ConversationStore
+from aethergrid_pipelines.stores.errors import StoreUnavailable
+
+REPORTED_REJECTS = 100
+REJECTS_AT_ONCE = 500
+
+
+class ImportJournal(Protocol):
+    """Where accounts and rejects are kept. For each file that a source reads: ``begin``, ``reject`` (never, once or
+    more often), ``finish``."""
+
+    def begin(self, *, space: str, source: str, path: str) -> None:
+        """A file is read (again): forget its rejects of an earlier import."""
+        ...
+
+    def reject(self, rejects: Sequence[Rejected], *, space: str, source: str, path: str) -> None:
+        """Keep these rejects, at most 500 at once."""
+        ...
+
+    def finish(self, file: FileAccount, *, space: str) -> None:
+        """Keep the account of a file in place of an earlier one. Its ``source`` and ``modified_at`` are set."""
+        ...
+
+
+class ImportStopped(StoreUnavailable):
+    """The conversation store went away. ``report`` is the account of what was stored before; importing the same
+    files again goes on from there, because nothing is stored twice."""
+
+    def __init__(self, message: str, report: ImportReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+def import_paths(
+    paths: Iterable[str | Path],
+    *,
+    store: ConversationStore,
+    space: str,
+    partition_start: dt.date,
+    source: str = "auto",
+    journal: ImportJournal | None = None,
+    progress: Callable[[FileAccount], None] | None = None,
+) -> ImportReport:
+    """Import files, folders and globs into one space, file by file in the order of their paths.
+
+    ``progress`` is called after each batch and at the end of each file. A file that cannot be read is in the report
+    with its error, and the rest goes on. After Ctrl-C what was read is stored and the report says ``interrupted``.
+    Raises ``ValueError`` for an unknown source and :class:`ImportStopped` (a ``StoreUnavailable``).
+    """
+    chosen = None if source == "auto" else source_named(source)
+    files, problems = expand(paths)
+    report = ImportReport([FileAccount(str(path), error=reason) for path, reason in problems])
+    run = _Run(report, store, space, partition_start, journal, progress)
+    with deferred_interrupt() as interrupt:
+        for path in files:
+            if interrupt.requested:
+                break
+            run.file(path, chosen, interrupt)
+        report.interrupted = interrupt.requested
+    return report
+
+
+@dataclass(slots=True)
+class _Run:
+    report: ImportReport
+    store: ConversationStore
+    space: str
+    start: dt.date
+    journal: ImportJournal | None
+    progress: Callable[[FileAccount], None] | None
+    rejects: list[Rejected] = field(default_factory=list)
+
+    def file(self, path: Path, chosen: Source | None, interrupt: Interrupt) -> None:
+        file = FileAccount(str(path))
+        self.report.files.append(file)
+        try:
+            status = path.stat()
+            file.size, file.modified_at = status.st_size, dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
+            source = chosen or detect(path)
+            if source is None:
+                file.unread = _why_unread(path)
+        except OSError as error:
+            file.error = error.strerror or str(error)
+            return
+        if source is not None:
+            file.source = source.name
+            self._read(file, source, interrupt)
+        elif self.progress:
+            self.progress(file)
+
+    def _read(self, file: FileAccount, source: Source, interrupt: Interrupt) -> None:
+        if self.journal:
+            self.journal.begin(space=self.space, source=source.name, path=file.path)
+        reading = FileImport(
+            self.store, file, partition_start=self.start, rejects=lambda reject: self._reject(file, reject)
+        )
+        try:
+            for outcome in _outcomes(file, source, self.space):
+                if reading.take(outcome) and self.progress:
+                    self.progress(file)
+                if interrupt.requested:
+                    break
+            else:
+                file.complete = file.error is None
+            reading.flush()
+        except StoreUnavailable as error:
+            file.complete = False
+            file.error = str(error)
+            raise ImportStopped(str(error), self.report) from error
+        finally:
+            reading.abandon()
+            self._finish(file)
+
+    def _reject(self, file: FileAccount, reject: Rejected) -> None:
+        if len(self.report.rejects) < REPORTED_REJECTS:
+            self.report.rejects.append((file.path, reject))
+        self.rejects.append(reject)
+        if len(self.rejects) >= REJECTS_AT_ONCE:
+            self._hand_over(file)
+
+    def _hand_over(self, file: FileAccount) -> None:
+        if self.journal and self.rejects and file.source:
+            self.journal.reject(self.rejects, space=self.space, source=file.source, path=file.path)
+        self.rejects = []
+
+    def _finish(self, file: FileAccount) -> None:
+        self._hand_over(file)
+        if self.journal:
+            self.journal.finish(file, space=self.space)
+        if self.progress:
+            self.progress(file)
+
+
+def _outcomes(file: FileAccount, source: Source, space: str) -> Iterator[Outcome]:
+    # Apart from the store's own errors, so that a disk that fails ends one file and not the import.
+    try:
+        yield from source.read(Path(file.path), space=space)
+    except OSError as error:
+        file.error = error.strerror or str(error)
+
+
+def _why_unread(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(2)
+    if not head:
+        return "empty file"
+    if head in {b"\xff\xfe", b"\xfe\xff"}:
+        return "UTF-16: save it as UTF-8"
+    return "no source recognises this file"
