@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE
 
+_canonical_json = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=str).encode
+
 
 class Role(StrEnum):
     """Who speaks."""
@@ -74,11 +76,10 @@ class Message(BaseModel):
             self.role,
             self.content,
             self.model,
-            None if self.timestamp_inferred else self.timestamp.isoformat(),
+            None if self.timestamp_inferred else self.timestamp.astimezone(dt.UTC).isoformat(),
             self.metadata,
         ]
-        text = json.dumps(said, ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(_canonical_json(said).encode(), digest_size=16).hexdigest()
 
 
 def utc_day(moment: dt.datetime) -> dt.date:

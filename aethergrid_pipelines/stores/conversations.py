@@ -13,6 +13,11 @@ class HistoryLost(Exception):
     """The change feed no longer reaches back to this cursor: scan the store instead, then go on from a new cursor."""
 
 
+MAX_MESSAGE_BYTES = 16_000_000
+"""The content and the other texts of one message, as UTF-8. A BSON document ends at 16 MiB; every store keeps to it,
+so that a memory can move from one to another."""
+
+
 class Appended(StrEnum):
     """What became of one message."""
 
@@ -20,6 +25,16 @@ class Appended(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     FORGOTTEN = "forgotten"
+
+
+class MessagesTooLarge(ValueError):
+    """Messages beyond :data:`MAX_MESSAGE_BYTES` (``ids``) were refused. All others of the batch are stored:
+    ``outcomes`` is what ``append`` would have returned, with ``None`` for each one that was refused."""
+
+    def __init__(self, ids: list[str], outcomes: list[list[Appended | None]]) -> None:
+        super().__init__(f"larger than {MAX_MESSAGE_BYTES} bytes: message {', '.join(ids)}")
+        self.ids = ids
+        self.outcomes = outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,10 @@ class ConversationStore(Protocol):
         A message whose digest is already there is left alone (``UNCHANGED``), one with another digest is replaced
         (``UPDATED``), and those of a forgotten conversation are not stored again (``FORGOTTEN``). A title that is set
         replaces an older one. When a message is equal, or an edit changes nothing, the version stays as it is. A crash
-        in between never leaves a change that no later reader can see.
+        in between never leaves a change that no later reader can see. A conversation without a message is not stored.
+
+        Raises :class:`MessagesTooLarge` after everything else is stored, and ``ValueError``, with nothing stored, for
+        a message of another conversation or without a time zone.
         """
         ...
 
@@ -76,7 +94,8 @@ class ConversationStore(Protocol):
 
     def messages(self, conversation_ids: Sequence[str]) -> Iterator[Message]:
         """All messages of these conversations, conversation by conversation in the order given; within one, ordered
-        by (timestamp, position, id)."""
+        by (timestamp, position, id). Each once, streamed; a conversation that is written to meanwhile may be read
+        half before and half after, and has another version then."""
         ...
 
     def forget(self, conversation_id: str) -> bool:
