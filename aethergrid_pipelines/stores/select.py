@@ -2,6 +2,7 @@
 
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.catalog import Catalog
+from aethergrid_pipelines.stores.vectors import VectorStore
 
 
 def open_catalog(settings: Settings) -> Catalog:
@@ -11,3 +12,16 @@ def open_catalog(settings: Settings) -> Catalog:
     else:
         url = f"sqlite:///{settings.home_path / 'catalog.db'}"
     return Catalog(url, locks=settings.home_path / "locks")
+
+
+def open_vector_store(settings: Settings) -> VectorStore:
+    """Weaviate at ``WEAVIATE_URL``, else LanceDB in ``AETHERGRID_HOME/vectors``. Connects at the first call."""
+    if settings.weaviate_url:
+        from aethergrid_pipelines.stores.weaviate_vectors import WeaviateVectorStore
+
+        key = settings.weaviate_api_key
+        secret = None if key is None else key.get_secret_value()
+        return WeaviateVectorStore(settings.weaviate_url, settings.weaviate_grpc_port, secret)
+    from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
+
+    return LanceVectorStore(settings.home_path / "vectors")
