@@ -20,35 +20,60 @@ LOCAL_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 class Settings(BaseSettings):
     """Read once by :func:`load_settings`; raises ``pydantic.ValidationError`` that names the variable."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
     environment: Literal["development", "production"] = Field("development", validation_alias="AETHERGRID_ENV")
+    """`production` refuses placeholder secrets."""
     home: Path = Field(Path("~/.aethergrid"), validation_alias="AETHERGRID_HOME")
+    """Where the embedded stores, Dagster's instance and the logs lie."""
     models: Path | None = Field(None, validation_alias="AETHERGRID_MODELS")
+    """Where model files are kept; `models` in the home where it is not set."""
     space: str = Field("default", validation_alias="AETHERGRID_SPACE", min_length=1, max_length=64)
+    """The memory (of a person, a team, a tenant) that is written and read where nobody names one."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much the processes say."""
 
     postgres_url: SecretStr | None = None
+    """The catalog on PostgreSQL: `postgresql://user:password@host:port/database`."""
     mongodb_url: SecretStr | None = None
+    """The conversations on a MongoDB replica set: `mongodb://host:port/?replicaSet=rs0`."""
     mongodb_database: str = "aethergrid"
+    """The database on it."""
     weaviate_url: str | None = None
+    """The vectors on Weaviate: `http://host:port`."""
     weaviate_grpc_port: int = 50051
+    """Its gRPC port, on the same host."""
     weaviate_api_key: SecretStr | None = None
+    """Its API key, where it asks for one."""
     redis_url: SecretStr | None = None
+    """Cache, rate limits and messages between processes: `redis://:password@host:port/0`."""
 
     openai_api_key: SecretStr | None = None
+    """The key of the OpenAI-compatible service that embeds."""
     openai_base_url: str | None = None
+    """Its address, where it is not OpenAI's own."""
     anthropic_api_key: SecretStr | None = None
+    """The key for Anthropic's models."""
 
     capture_enabled: bool = True
+    """Whether the API accepts conversations."""
     partition_start: dt.date = dt.date(2020, 1, 1)
+    """The first day that has a partition; earlier conversations belong to it."""
     processing_batch_size: int = Field(256, ge=1, le=100_000)
+    """How many conversations, or texts, a step takes at once: it bounds memory."""
     embedding_model: str = LOCAL_EMBEDDING_MODEL
+    """The local model, or the name of one that the OpenAI-compatible service offers."""
     embedding_threads: int = Field(0, ge=0, le=256)
+    """Threads of the local model; 0 is one per core."""
     vector_dimensions: int | None = Field(None, ge=1, le=65_536)
+    """The vector's length, where the model offers several; has to fit the model."""
 
     api_host: str = "127.0.0.1"
+    """The address on which the API listens."""
     api_port: int = Field(8100, ge=1, le=65_535)
+    """Its port."""
 
     @model_validator(mode="after")
     def _no_placeholders_in_production(self) -> Self:

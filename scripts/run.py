@@ -25,7 +25,7 @@ from aethergrid_pipelines.settings import load_settings
 READY_SECONDS = 180
 STOP_SECONDS = 20
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 class Stop(Exception):
@@ -159,7 +159,7 @@ def first_answer(api: str, question: str) -> None:
         raise Stop(f"The first query failed: {error}") from error
     console.print(f"\n[bold]{question}[/bold]")
     for hit in answer.json()["results"]:
-        console.print(f"  [green]{hit['similarity']:.2f}[/green] {hit['content'].strip()[:400]}", markup=True)
+        console.print(f"  {hit['similarity']:.2f}  {hit['content'].strip()[:400]}", markup=False)
         console.print(f"       {json.dumps(hit['lineage'], ensure_ascii=False)}", markup=False, style="dim")
 
 
