@@ -1,0 +1,53 @@
+"""What both vector stores share: names of collections, and how the best candidates are cut off."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.stores.vectors import ALIAS, Candidate, DimensionMismatch
+
+# What Weaviate accepts as the name of a class; LanceDB then has no trouble with it either.
+COLLECTION_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,127}")
+
+MOST_TIED = 5_000
+"""Of more candidates of equal score than this, an arbitrary part is returned."""
+
+
+def physical_name(collection: str) -> str:
+    """``collection`` if it may name a new collection; raises ``ValueError`` otherwise."""
+    if collection == ALIAS:
+        raise ValueError(f"{ALIAS} is the alias of the active collection; give the collection another name")
+    if COLLECTION_NAME.fullmatch(collection) is None:
+        raise ValueError(f"{collection!r} is no name of a collection: a capital letter, then letters, digits and _")
+    return collection
+
+
+def best(search: Callable[[int], list[Candidate]], limit: int) -> list[Candidate]:
+    """The ``limit`` best candidates by (score descending, id), where ``search(n)`` gives any ``n`` best.
+
+    Equal texts have equal vectors and equal scores, so a store's own cut among equals is arbitrary: candidates are
+    asked for until the last one scores below the cut.
+    """
+    if limit <= 0:
+        return []
+    asked = limit + 8
+    while True:
+        found = sorted(search(asked), key=lambda hit: (-hit.score, hit.fragment.id))
+        exhausted = len(found) < asked or asked >= limit + MOST_TIED
+        if exhausted or found[-1].score < found[limit - 1].score:
+            return found[:limit]
+        asked = min(asked * 4, limit + MOST_TIED)
+
+
+def distinct(terms: Sequence[str]) -> list[str]:
+    """The terms, each once, in order. A term that holds white space is several, as it is in the fields."""
+    return list(dict.fromkeys(word for term in terms for word in term.split()))
+
+
+def latest(fragments: Sequence[Fragment], dimension: int) -> list[Fragment]:
+    """One fragment for each id, the last one given; raises :class:`DimensionMismatch` that names the first misfit."""
+    for fragment in fragments:
+        if len(fragment.vector) != dimension:
+            given = len(fragment.vector)
+            raise DimensionMismatch(f"fragment {fragment.id} has {given} dimensions, its collection has {dimension}")
+    return list({fragment.id: fragment for fragment in fragments}.values())

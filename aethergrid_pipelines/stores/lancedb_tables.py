@@ -1,0 +1,171 @@
+"""LanceDB: tables with their indexes, and which of its errors are worth another attempt."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from filelock import FileLock, Timeout
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from aethergrid_pipelines.stores.collections_file import CollectionEntry
+from aethergrid_pipelines.stores.errors import StoreUnavailable
+from aethergrid_pipelines.stores.lancedb_rows import BITMAP_COLUMNS, BTREE_COLUMNS, SEARCHED, schema
+from aethergrid_pipelines.stores.vectors import CollectionMissing
+
+if TYPE_CHECKING:
+    from lancedb.db import DBConnection
+    from lancedb.table import Table
+
+Result = TypeVar("Result")
+
+WRITE_SECONDS = 600.0
+"""How long a write waits for another process that purges or builds."""
+
+
+class LanceTables:
+    """The tables in one folder. Thread-safe; raises ``StoreUnavailable`` where the folder cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._connection: DBConnection | None = None
+
+    def _database(self) -> DBConnection:
+        import lancedb
+
+        # Two threads may both connect the first time; the later one wins and nothing is lost by that.
+        if self._connection is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._connection = lancedb.connect(self.folder)
+        return self._connection
+
+    def open(self, entry: CollectionEntry) -> Table:
+        """The table at its latest version, which costs 0.3 ms; raises :class:`CollectionMissing`."""
+        with self.reachable():
+            try:
+                return self._database().open_table(entry.table)
+            except ValueError as error:
+                if "was not found" in str(error):
+                    raise CollectionMissing(f"no table {entry.table} in {self.folder}") from error
+                raise
+
+    def create(self, entry: CollectionEntry) -> Table:
+        """The table with its indexes; what an interrupted call left out is made up for."""
+        with self.reachable():
+            table = self._database().create_table(entry.table, schema=schema(entry.dimension), exist_ok=True)
+            build_indexes(table)
+            return table
+
+    def drop(self, entry: CollectionEntry) -> None:
+        """Delete the table and its files; idempotent."""
+        with self.reachable():
+            try:
+                self._database().drop_table(entry.table)
+            except ValueError as error:
+                if "was not found" not in str(error):
+                    raise
+
+    @contextmanager
+    def writing(self, entry: CollectionEntry) -> Iterator[None]:
+        """Only one process and thread at a time.
+
+        Lance itself resolves conflicts of writers by doing the work again, which three writers feel: each in turn is
+        faster. And a purge, which removes files that no version names, must not meet a writer whose files are not
+        named yet.
+        """
+        with self._locked(f"{entry.table}.write.lock"):
+            yield
+
+    @contextmanager
+    def maintaining(self, entry: CollectionEntry) -> Iterator[None]:
+        """Only one optimisation at a time; writers go on."""
+        with self._locked(f"{entry.table}.optimise.lock"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        with self.reachable():
+            lock = FileLock(self.folder / name, timeout=WRITE_SECONDS, poll_interval=0.005)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise StoreUnavailable(f"LanceDB at {self.folder}: {name} is held by another process") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def reachable(self) -> Iterator[None]:
+        """Errors of the file system as ``StoreUnavailable``."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreUnavailable(f"LanceDB at {self.folder}: {error}") from error
+
+    def retried(self, work: Callable[[], Result]) -> Result:
+        """``work``, again where another process committed first or purged the version that was being read."""
+        attempts = Retrying(
+            retry=retry_if_exception(_passing),
+            stop=stop_after_attempt(8),
+            wait=wait_random_exponential(multiplier=0.02, max=1.0),
+            reraise=True,
+        )
+        with self.reachable():
+            return attempts(work)
+
+
+def _passing(error: BaseException) -> bool:
+    """A commit conflict, or a file that is gone because its version is. Lance has one Python type for all of these."""
+    if not isinstance(error, RuntimeError | OSError | ValueError):
+        return False
+    text = str(error).lower()
+    return any(sign in text for sign in ("conflict", "concurrent", "no such file", "not found:", "object at location"))
+
+
+def build_indexes(table: Table, *, replace: bool = False) -> list[str]:
+    """Build the lexical and scalar indexes that are missing, or all anew; returns the columns they are on.
+
+    An index serves from its first row on: what came later is searched without it, with the same tokens and scores.
+    """
+    from lancedb.index import FTS, Bitmap, BTree
+
+    # The terms were made by our own analysis: they are split at white space and otherwise left as they are.
+    words = FTS(
+        base_tokenizer="whitespace",
+        max_token_length=None,
+        lower_case=False,
+        stem=False,
+        remove_stop_words=False,
+        ascii_folding=False,
+    )
+    wanted: list[tuple[str, FTS | BTree | Bitmap]] = [(column, words) for column in SEARCHED]
+    wanted += [(column, BTree()) for column in BTREE_COLUMNS]
+    wanted += [(column, Bitmap()) for column in BITMAP_COLUMNS]
+    there = set() if replace else {column for index in table.list_indices() for column in index.columns}
+    built = [column for column, _ in wanted if column not in there]
+    for column, config in wanted:
+        if column in built:
+            table.create_index(column, config=config, replace=True)
+    return built
+
+
+def build_vector_index(table: Table) -> None:
+    """Build the HNSW graph anew over all vectors, quantised to bytes: about a minute for 100,000 rows."""
+    from lancedb.index import HnswSq
+
+    table.create_index("vector", config=HnswSq(distance_type="cosine"), replace=True)
+
+
+def vector_segments(table: Table) -> int:
+    """How many graphs the vector index consists of; 0 where there is none."""
+    return sum(index.num_segments or 1 for index in table.list_indices() if index.columns == ["vector"])
+
+
+def prune(table: Table, *, older_than: dt.timedelta, unreferenced: bool = False) -> None:
+    """Compact files, bring the indexes up to date, remove versions older than that; ``unreferenced``: and each file
+    that no version names, which is safe only while nobody writes."""
+    table.optimize(cleanup_older_than=older_than, delete_unverified=unreferenced)

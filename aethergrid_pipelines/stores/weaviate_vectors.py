@@ -1,0 +1,301 @@
+"""Fragments in Weaviate: the vector store for production, over HTTP for the schema and gRPC for the data."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.stores.candidates import best, distinct, latest, physical_name
+from aethergrid_pipelines.stores.vectors import (
+    ALIAS,
+    Candidate,
+    CollectionMissing,
+    DimensionMismatch,
+    FragmentFilter,
+    OptimiseReport,
+)
+from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
+from aethergrid_pipelines.stores.weaviate_pages import all_ids, ids_of, in_order, uuids
+from aethergrid_pipelines.stores.weaviate_schema import (
+    BM25_K1,
+    VECTOR,
+    condition,
+    create,
+    described,
+    to_fragment,
+    to_properties,
+)
+from aethergrid_pipelines.stores.weaviate_upkeep import optimise
+
+if TYPE_CHECKING:
+    from weaviate.client import WeaviateClient
+
+ROWS_AT_ONCE = 500
+
+
+class WeaviateWriteFailed(Exception):
+    """Some objects of a batch were refused; the message has how many and the first reason."""
+
+
+class WeaviateVectorStore:
+    """A :class:`~aethergrid_pipelines.stores.vectors.VectorStore` on a server; connects at the first call.
+
+    The server has to index synchronously (``ASYNC_INDEXING=false``, its default), else what was just written is found
+    only after a moment.
+    """
+
+    def __init__(self, url: str, grpc_port: int, api_key: str | None, *, alias: str = ALIAS) -> None:
+        """``alias`` is what :data:`ALIAS` is called on this server, for several installations on one."""
+        self._connection = WeaviateConnection(url, grpc_port, api_key)
+        self._alias = alias
+        self._known: dict[str, tuple[str, int]] = {}
+
+    def ensure(self, collection: str, *, dimension: int, embedder: str) -> None:
+        """See the protocol; raises ``ValueError`` for a name that is none."""
+        from weaviate.exceptions import UnexpectedStatusCodeError
+
+        name = physical_name(collection)
+        with self._connection.client() as client:
+            if not client.collections.exists(name):
+                try:
+                    create(client, name, dimension=dimension, embedder=embedder)
+                except UnexpectedStatusCodeError:
+                    # Another process may have been faster; if not, this was a real refusal.
+                    if not client.collections.exists(name):
+                        raise
+            there = self._describe(client, name)
+        if there != (embedder, dimension):
+            raise DimensionMismatch(
+                f"collection {name} holds {there[1]} dimensions of {there[0]}, not {dimension} of {embedder}"
+            )
+
+    def activate(self, collection: str) -> None:
+        """See the protocol. One entry in the server's Raft log, hence atomic."""
+        from weaviate.exceptions import UnexpectedStatusCodeError
+
+        with self._connection.client() as client:
+            self._describe(client, physical_name(collection))
+            if client.alias.get(alias_name=self._alias) is None:
+                try:
+                    client.alias.create(alias_name=self._alias, target_collection=collection)
+                except UnexpectedStatusCodeError:
+                    if client.alias.get(alias_name=self._alias) is None:
+                        raise
+                    client.alias.update(alias_name=self._alias, new_target_collection=collection)
+            else:
+                client.alias.update(alias_name=self._alias, new_target_collection=collection)
+            self._known.pop(self._alias, None)
+
+    def active(self) -> tuple[str, str, int] | None:
+        with self._connection.client() as client:
+            alias = client.alias.get(alias_name=self._alias)
+            if alias is None:
+                return None
+            embedder, dimension = self._describe(client, alias.collection)
+        return alias.collection, embedder, dimension
+
+    def drop(self, collection: str) -> None:
+        """See the protocol; raises ``ValueError`` for the active collection."""
+        with self._connection.client() as client:
+            alias = client.alias.get(alias_name=self._alias)
+            if alias is not None and alias.collection == physical_name(collection):
+                raise ValueError(f"{collection} is the active collection; activate another one first")
+            client.collections.delete(collection)
+            self._known.pop(collection, None)
+
+    def upsert(self, collection: str, fragments: Sequence[Fragment]) -> None:
+        """See the protocol; raises :class:`WeaviateWriteFailed` and, for an id that is no UUID, ``ValueError``."""
+        from weaviate.classes.data import DataObject
+
+        name = self._name(collection)
+        with self._connection.client() as client:
+            # Asked each time: the server would make up a collection that is not there.
+            _, dimension = self._describe(client, name)
+            rows = latest(fragments, dimension)
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                objects = [
+                    DataObject(properties=to_properties(row), uuid=uuid.UUID(row.id), vector={VECTOR: row.vector})
+                    for row in rows[start : start + ROWS_AT_ONCE]
+                ]
+                self._insert(client, name, objects)
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        from weaviate.classes.query import Filter
+
+        name = self._name(collection)
+        there = uuids(ids)
+        with self._connection.client() as client:
+            self._describe(client, name)
+            for start in range(0, len(there), ROWS_AT_ONCE):
+                some = Filter.by_id().contains_any(there[start : start + ROWS_AT_ONCE])
+                result = client.collections.use(name).data.delete_many(where=some)
+                if result.failed:
+                    raise WeaviateWriteFailed(f"{result.failed} of {result.matches} fragments were not deleted")
+
+    def ids(self, collection: str, *, conversation_ids: Collection[str] | None = None) -> Iterator[str]:
+        name = self._name(collection)
+        with self._connection.client() as client:
+            self._describe(client, name)
+        if conversation_ids is None:
+            return all_ids(self._connection, name)
+        return ids_of(self._connection, name, list(conversation_ids))
+
+    def fetch(self, collection: str, ids: Sequence[str], *, with_vectors: bool = False) -> list[Fragment]:
+        from weaviate.classes.query import Filter
+
+        name = self._name(collection)
+        there = uuids(ids)
+        found: dict[str, Fragment] = {}
+        with self._connection.client() as client:
+            query = client.collections.use(name).query
+            self._describe(client, name)
+            for start in range(0, len(there), ROWS_AT_ONCE):
+                some = Filter.by_id().contains_any(there[start : start + ROWS_AT_ONCE])
+                answer = query.fetch_objects(filters=some, limit=ROWS_AT_ONCE, include_vector=with_vectors)
+                for one in answer.objects:
+                    vector: Any = one.vector.get(VECTOR) if with_vectors else None
+                    found[str(one.uuid)] = to_fragment(one.uuid, one.properties, vector)
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def neighbours(self, collection: str, conversation_id: str, first: int, last: int) -> list[Fragment]:
+        name = self._name(collection)
+        with self._connection.client() as client:
+            self._describe(client, name)
+        rows = in_order(self._connection, name, conversation_id, first, last)
+        return sorted(rows, key=lambda fragment: (fragment.ordinal, fragment.id))
+
+    def count(self, collection: str) -> int:
+        name = self._name(collection)
+        with self._connection.client() as client:
+            self._describe(client, name)
+            return client.collections.use(name).aggregate.over_all(total_count=True).total_count or 0
+
+    def dense(
+        self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int
+    ) -> list[Candidate]:
+        """See the protocol. Exact where at most 40,000 rows pass the filter; scores are always exact."""
+        from weaviate.classes.query import MetadataQuery
+
+        name = self._name(collection)
+        with self._connection.client() as client:
+            _, dimension = self._known.get(name) or self._describe(client, name)
+            if vector.shape != (dimension,):
+                # Another process may have switched the alias since.
+                _, dimension = self._describe(client, name)
+        if vector.shape != (dimension,):
+            raise DimensionMismatch(f"a vector of shape {vector.shape}; {collection} has {dimension} dimensions")
+        query, passing = vector.astype(np.float32).tolist(), condition(where)
+
+        def search(count: int) -> list[Candidate]:
+            with self._connection.client() as client:
+                answer = client.collections.use(name).query.near_vector(
+                    near_vector=query,
+                    filters=passing,
+                    limit=count,
+                    return_metadata=MetadataQuery(distance=True),
+                )
+            return [
+                Candidate(to_fragment(one.uuid, one.properties), _similarity(one.metadata.distance))
+                for one in answer.objects
+            ]
+
+        return best(search, limit)
+
+    def lexical(
+        self,
+        collection: str,
+        terms: Sequence[str],
+        *,
+        where: FragmentFilter,
+        limit: int,
+        boosts: Mapping[str, float],
+    ) -> list[Candidate]:
+        """See the protocol. BM25 with k1 1.2 and b 0.75, summed over the fields."""
+        from weaviate.classes.query import MetadataQuery
+
+        name = self._name(collection)
+        with self._connection.client() as client:
+            if name not in self._known:
+                self._describe(client, name)
+        words = " ".join(distinct(terms))
+        if not words or not boosts:
+            return []
+        fields, passing = [f"{field}^{boost}" for field, boost in boosts.items()], condition(where)
+
+        def search(count: int) -> list[Candidate]:
+            with self._connection.client() as client:
+                answer = client.collections.use(name).query.bm25(
+                    words,
+                    query_properties=fields,
+                    filters=passing,
+                    limit=count,
+                    return_metadata=MetadataQuery(score=True),
+                )
+            return [
+                Candidate(to_fragment(one.uuid, one.properties), _bm25(one.metadata.score)) for one in answer.objects
+            ]
+
+        return best(search, limit)
+
+    def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
+        """See the protocol. Weaviate keeps its indexes itself, so this waits for a queue at most and reports."""
+        name = self._name(collection)
+        with self._connection.client() as client:
+            self._describe(client, name)
+            return optimise(client, name, purge=purge)
+
+    def info(self) -> Mapping[str, Any]:
+        with self._connection.client() as client:
+            return {"name": "Weaviate", "version": client.get_meta()["version"], "url": self._connection.url}
+
+    def ping(self) -> None:
+        with self._connection.client() as client:
+            self._connection.look()
+            client.get_meta()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _name(self, collection: str) -> str:
+        return self._alias if collection == ALIAS else collection
+
+    def _describe(self, client: WeaviateClient, collection: str) -> tuple[str, int]:
+        from weaviate.exceptions import UnexpectedStatusCodeError
+
+        try:
+            config = client.collections.use(collection).config.get(simple=True)
+        except UnexpectedStatusCodeError as error:
+            self._known.pop(collection, None)
+            if error.status_code == 404:
+                raise CollectionMissing(f"no collection {collection} in {self._connection.address}") from error
+            raise
+        self._known[collection] = described(config.description)
+        return self._known[collection]
+
+    def _insert(self, client: WeaviateClient, collection: str, objects: list[Any]) -> None:
+        from weaviate.exceptions import WeaviateInsertManyAllFailedError
+
+        try:
+            result = client.collections.use(collection).data.insert_many(objects)
+        except WeaviateInsertManyAllFailedError as error:
+            raise WeaviateWriteFailed(f"all {len(objects)} fragments were refused: {error}") from error
+        if result.has_errors:
+            first = next(iter(result.errors.values())).message
+            raise WeaviateWriteFailed(f"{len(result.errors)} of {len(objects)} fragments were refused: {first}")
+
+
+def _similarity(distance: float | None) -> float:
+    """Cosine similarity from the distance that was asked for; rounding must not carry it beyond 1."""
+    if distance is None:
+        raise ValueError("the server gave no distance")
+    return float(np.clip(1.0 - distance, -1.0, 1.0))
+
+
+def _bm25(score: float | None) -> float:
+    """Weaviate leaves out the constant factor k1 + 1 of BM25; with it both stores score on one scale."""
+    return (score or 0.0) * (BM25_K1 + 1)
