@@ -63,7 +63,7 @@ class FragmentStep:
     def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
         collection = ensure_collection(stores)
         fragments = self._build(stores, batch, run_id)
-        with stores.catalog.locked(_locks({item.day for item in batch})):
+        with stores.catalog.locked(fragment_locks({item.day for item in batch})):
             with stores.catalog.writing() as connection:
                 current = state.unchanged(connection, self.upstream, batch) & fragments.keys()
                 wanted = {conversation: fragments[conversation] for conversation in sorted(current)}
@@ -96,7 +96,7 @@ class FragmentStep:
         scope = Scope.conversations(list(conversation_ids))
         with stores.catalog.reading() as connection:
             days = {row[3] for row in state.known(connection, step=self.name, scope=scope)}
-        with stores.catalog.locked(_locks(days)):
+        with stores.catalog.locked(fragment_locks(days)):
             with stores.catalog.reading() as connection:
                 rows = connection.execute(select(_ledger.c.collection, _ledger.c.id).where(mine)).all()
             for collection in sorted({row.collection for row in rows}):
@@ -137,7 +137,8 @@ class FragmentStep:
         return fragments
 
 
-def _locks(days: Iterable[dt.date]) -> list[str]:
+def fragment_locks(days: Iterable[dt.date]) -> list[str]:
+    """The names of the locks that a writer of these days' fragments holds."""
     return [f"fragments-{day.isoformat()}" for day in days]
 
 

@@ -86,6 +86,15 @@ def days(connection: Connection, *, step: str) -> set[dt.date]:
     return set(connection.execute(select(_state.c.day).where(_state.c.step == step).distinct()).scalars())
 
 
+def days_of(catalog: Catalog, *, step: str, conversation_ids: Iterable[str]) -> set[dt.date]:
+    """The days under which a step recorded these conversations."""
+    found: set[dt.date] = set()
+    for page in pages(conversation_ids):
+        with catalog.reading() as connection:
+            found.update(row[3] for row in known(connection, step=step, scope=Scope.conversations(page)))
+    return found
+
+
 def unchanged(connection: Connection, upstream: str, batch: Sequence[Stale]) -> set[str]:
     """Those of a batch whose input is still what was read; the others stay stale for whoever changed them.
 

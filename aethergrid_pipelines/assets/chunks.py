@@ -1,0 +1,19 @@
+"""The asset ``chunks``."""
+
+import dagster as dg
+
+from aethergrid_pipelines.assets.materialise import materialise_asset
+from aethergrid_pipelines.assets.resource import StoresResource
+from aethergrid_pipelines.automation.partitions import daily_partitions
+
+
+@dg.asset(
+    partitions_def=daily_partitions(),
+    deps=["cleaned_messages"],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="memory",
+    kinds={"python"},
+)
+def chunks(context: dg.AssetExecutionContext, stores: StoresResource) -> dg.MaterializeResult[None]:
+    """Pieces of messages within the embedder's window, cut at semantic boundaries."""
+    return materialise_asset(context, stores, "chunks")

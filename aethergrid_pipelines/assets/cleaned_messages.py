@@ -1,0 +1,19 @@
+"""The asset ``cleaned_messages``."""
+
+import dagster as dg
+
+from aethergrid_pipelines.assets.materialise import materialise_asset
+from aethergrid_pipelines.assets.resource import StoresResource
+from aethergrid_pipelines.automation.partitions import daily_partitions
+
+
+@dg.asset(
+    partitions_def=daily_partitions(),
+    deps=["raw_conversations"],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="memory",
+    kinds={"python"},
+)
+def cleaned_messages(context: dg.AssetExecutionContext, stores: StoresResource) -> dg.MaterializeResult[None]:
+    """What people and models said; tool noise and reminders set apart, duplicates marked."""
+    return materialise_asset(context, stores, "cleaned_messages")

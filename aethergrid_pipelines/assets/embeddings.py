@@ -1,0 +1,19 @@
+"""The asset ``embeddings``."""
+
+import dagster as dg
+
+from aethergrid_pipelines.assets.materialise import materialise_asset
+from aethergrid_pipelines.assets.resource import StoresResource
+from aethergrid_pipelines.automation.partitions import daily_partitions
+
+
+@dg.asset(
+    partitions_def=daily_partitions(),
+    deps=["chunks"],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="memory",
+    kinds={"onnx"},
+)
+def embeddings(context: dg.AssetExecutionContext, stores: StoresResource) -> dg.MaterializeResult[None]:
+    """A vector for every chunk, addressed by its text: no text is embedded twice."""
+    return materialise_asset(context, stores, "embeddings")

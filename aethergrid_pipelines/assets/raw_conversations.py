@@ -1,0 +1,18 @@
+"""The asset ``raw_conversations``."""
+
+import dagster as dg
+
+from aethergrid_pipelines.assets.materialise import materialise_asset
+from aethergrid_pipelines.assets.resource import StoresResource
+from aethergrid_pipelines.automation.partitions import daily_partitions
+
+
+@dg.asset(
+    partitions_def=daily_partitions(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="memory",
+    kinds={"conversations"},
+)
+def raw_conversations(context: dg.AssetExecutionContext, stores: StoresResource) -> dg.MaterializeResult[None]:
+    """Which conversations there are, in which version; their messages rest in the conversation store."""
+    return materialise_asset(context, stores, "raw_conversations")

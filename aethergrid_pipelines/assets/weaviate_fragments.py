@@ -1,0 +1,19 @@
+"""The asset ``weaviate_fragments``."""
+
+import dagster as dg
+
+from aethergrid_pipelines.assets.materialise import materialise_asset
+from aethergrid_pipelines.assets.resource import StoresResource
+from aethergrid_pipelines.automation.partitions import daily_partitions
+
+
+@dg.asset(
+    partitions_def=daily_partitions(),
+    deps=["embeddings"],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="memory",
+    kinds={"weaviate"},
+)
+def weaviate_fragments(context: dg.AssetExecutionContext, stores: StoresResource) -> dg.MaterializeResult[None]:
+    """Fragments in the vector store: the difference is sent, the ledger says what is there."""
+    return materialise_asset(context, stores, "weaviate_fragments")
