@@ -51,5 +51,5 @@ services-stop: ## Stop what `make services` started
 migration: setup ## Write the catalog's next migration: make migration name="what it does"
 	@$(BIN)/python scripts/new_migration.py "$(name)"
 
-docs: setup ## Write the generated pages again (docs/settings.md)
-	@$(BIN)/python scripts/settings_page.py --write
+docs: setup ## Write the generated parts of the documentation again
+	@$(BIN)/python scripts/settings_table.py --write

@@ -60,9 +60,9 @@ class Settings(BaseSettings):
     capture_enabled: bool = True
     """Whether the API accepts conversations."""
     partition_start: dt.date = dt.date(2020, 1, 1)
-    """The first day that has a partition; earlier conversations belong to it."""
+    """The first day that has a partition; what is older is rejected at import."""
     processing_batch_size: int = Field(256, ge=1, le=100_000)
-    """How many conversations, or texts, a step takes at once: it bounds memory."""
+    """How many messages or chunks a step takes at once, whole conversations together: it bounds memory."""
     embedding_model: str = LOCAL_EMBEDDING_MODEL
     """The local model, or the name of one that the OpenAI-compatible service offers."""
     embedding_threads: int = Field(0, ge=0, le=256)
