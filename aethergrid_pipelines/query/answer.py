@@ -1,0 +1,52 @@
+"""Ranked candidates → the response records."""
+
+from collections.abc import Mapping, Sequence
+
+from aethergrid_pipelines.query.context import around, as_text
+from aethergrid_pipelines.query.ranking import Ranked
+from aethergrid_pipelines.query.records import Hit, Lineage, Metadata, SearchResponse, Stats
+from aethergrid_pipelines.records.flow import Fragment
+
+
+def response(
+    hits: Sequence[Ranked],
+    context: Sequence[Fragment] | None,
+    hint: str | None,
+    counts: Mapping[str, int],
+    timings: Mapping[str, float],
+    *,
+    collection: str,
+    embedder: str,
+) -> SearchResponse:
+    """``context`` holds the windows around all hits, in the order in which they are to be read; ``None``: not asked."""
+    return SearchResponse(
+        results=[
+            _hit(hit, None if context is None else as_text(around(hit.candidate.fragment, context))) for hit in hits
+        ],
+        context=None if context is None else as_text(context),
+        hint=hint,
+        stats=Stats(candidates=dict(counts), took_ms=dict(timings), collection=collection, embedder=embedder),
+    )
+
+
+def empty_response(hint: str, timings: Mapping[str, float]) -> SearchResponse:
+    """The answer of an index that is not there."""
+    counts = {"dense": 0, "lexical": 0, "both": 0, "passed": 0}
+    return SearchResponse(
+        results=[], hint=hint, stats=Stats(candidates=counts, took_ms=dict(timings), collection=None, embedder=None)
+    )
+
+
+def _hit(hit: Ranked, context: str | None) -> Hit:
+    fragment = hit.candidate.fragment
+    return Hit(
+        content=fragment.content,
+        similarity=round(min(1.0, max(0.0, hit.candidate.similarity)), 6),
+        score=round(hit.score, 6),
+        duplicates=hit.duplicates,
+        metadata=Metadata.model_validate(fragment.model_dump(include=set(Metadata.model_fields))),
+        lineage=Lineage(
+            fragment_id=fragment.id, **fragment.model_dump(include=set(Lineage.model_fields) - {"fragment_id"})
+        ),
+        context=context,
+    )

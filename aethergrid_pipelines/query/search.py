@@ -1,0 +1,191 @@
+"""Search: a question in, fragments with their lineage out."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
+
+import numpy as np
+
+from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
+from aethergrid_pipelines.query.answer import empty_response, response
+from aethergrid_pipelines.query.context import Window, windows
+from aethergrid_pipelines.query.ranking import BOOSTS, CANDIDATES, Candidate, Ranked, collapse, rank
+from aethergrid_pipelines.query.records import Filters, SearchRequest, SearchResponse
+from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.records.ids import DEFAULT_SPACE
+from aethergrid_pipelines.stores.vectors import Candidate as Found
+from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch, FragmentFilter, VectorStore
+
+NO_INDEX = "there is no index yet: import conversations (aethergrid import PATH) and let the assets run"
+NO_MATCH = "nothing in the memory passes these filters"
+NOT_SIMILAR = "fragments were found, but none is as similar as minSimilarity asks"
+THREADS = 16
+
+Timings = dict[str, float]
+
+
+class Search:
+    """Thread-safe. ``vectors`` and ``embedder`` stay the caller's; :meth:`close` releases what this class opened.
+
+    ``reopen`` gives the embedder of a name, for an index that another one than ``embedder`` built; it may raise
+    ``UnknownEmbedder`` or ``EmbedderUnavailable``.
+    """
+
+    def __init__(
+        self,
+        vectors: VectorStore,
+        embedder: Embedder,
+        *,
+        space: str = DEFAULT_SPACE,
+        reopen: Callable[[str], Embedder] | None = None,
+    ) -> None:
+        self._vectors = vectors
+        self._embedder = embedder
+        self._space = space
+        self._reopen = reopen
+        self._reopened: dict[str, Embedder] = {}
+        self._lock = Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
+
+    def search(self, request: SearchRequest) -> SearchResponse:
+        """The best fragments for a question; an empty index gives an empty answer with a hint.
+
+        Raises ``StoreUnavailable``, ``EmbedderUnavailable``, or ``DimensionMismatch`` where the index was built by an
+        embedder that cannot be opened.
+        """
+        try:
+            return self._search(request)
+        except CollectionMissing:
+            # The collection was swapped for another one between two calls: its successor is active by now.
+            return self._search(request)
+
+    def close(self) -> None:
+        """Release threads and embedders that were opened here; idempotent."""
+        self._threads.shutdown()
+        while self._reopened:
+            self._reopened.popitem()[1].close()
+
+    def _search(self, request: SearchRequest) -> SearchResponse:
+        timings: Timings = {}
+        with _timed(timings, "total"):
+            active = self._vectors.active()
+            if active is None:
+                return empty_response(NO_INDEX, timings)
+            collection, name, dimension = active
+            embedder = self._embedder_of(name, dimension)
+            candidates, counts = self._candidates(collection, embedder, request, timings)
+            with _timed(timings, "rank"):
+                similar = [hit for hit in rank(candidates) if hit.candidate.similarity >= request.min_similarity]
+                hits = collapse(similar)[: request.max_results]
+            shown: list[Fragment] = []
+            if request.return_context and hits:
+                with _timed(timings, "context"):
+                    shown = self._context(collection, hits)
+        counts |= {"passed": len(similar)}
+        hint = None if hits else self._hint(collection, candidates)
+        return response(
+            hits, shown if request.return_context else None, hint, counts, timings, collection=collection, embedder=name
+        )
+
+    def _candidates(
+        self, collection: str, embedder: Embedder, request: SearchRequest, timings: Timings
+    ) -> tuple[list[Candidate], dict[str, int]]:
+        """What either side found, with both scores. Terms and vector are looked up at the same time."""
+        where = fragment_filter(request.filters, self._space)
+        lexical_side = self._threads.submit(self._lexical, collection, request.query, where, timings)
+        try:
+            with _timed(timings, "embed"):
+                vector = embedder.embed_query(request.query)
+            with _timed(timings, "dense"):
+                dense = self._vectors.dense(collection, vector, where=where, limit=CANDIDATES)
+        finally:
+            lexical = lexical_side.result()
+        similarities = {hit.fragment.id: hit.score for hit in dense}
+        with _timed(timings, "fetch"):
+            missing = [hit.fragment.id for hit in lexical if hit.fragment.id not in similarities]
+            for fragment in self._vectors.fetch(collection, missing, with_vectors=True) if missing else ():
+                similarities[fragment.id] = float(np.asarray(fragment.vector, np.float32) @ vector)
+        matches = {hit.fragment.id: hit.score for hit in lexical}
+        fragments = {hit.fragment.id: hit.fragment for hit in (*dense, *lexical)}
+        # One that was deleted since has no similarity, and is no candidate any more.
+        candidates = [
+            Candidate(fragment, similarities[id_], matches.get(id_, 0.0))
+            for id_, fragment in fragments.items()
+            if id_ in similarities
+        ]
+        return candidates, {"dense": len(dense), "lexical": len(lexical), "both": len(candidates)}
+
+    def _lexical(self, collection: str, query: str, where: FragmentFilter, timings: Timings) -> Sequence[Found]:
+        from aethergrid_pipelines.transform.analyse import query_terms
+
+        with _timed(timings, "lexical"):
+            terms = query_terms(query)
+            if not terms:
+                return []
+            return self._vectors.lexical(collection, terms, where=where, limit=CANDIDATES, boosts=BOOSTS)
+
+    def _context(self, collection: str, hits: Sequence[Ranked]) -> list[Fragment]:
+        def read(window: Window) -> list[Fragment]:
+            return self._vectors.neighbours(collection, window.conversation_id, window.first, window.last)
+
+        found = self._threads.map(read, windows(hit.candidate.fragment for hit in hits))
+        return [fragment for part in found for fragment in part]
+
+    def _embedder_of(self, name: str, dimension: int) -> Embedder:
+        """The embedder that built the index: the configured one, or its predecessor while the index is rebuilt."""
+        if self._embedder.name == name:
+            return self._embedder
+        with self._lock:
+            known = self._reopened.get(name)
+            if known is None:
+                known = self._open(name, dimension)
+                self._reopened[name] = known
+        return known
+
+    def _open(self, name: str, dimension: int) -> Embedder:
+        reason = "it cannot be opened here"
+        if self._reopen is not None:
+            try:
+                found = self._reopen(name)
+            except (UnknownEmbedder, EmbedderUnavailable) as error:
+                reason = str(error)
+            else:
+                if (found.name, found.dimension) == (name, dimension):
+                    return found
+                found.close()
+        raise DimensionMismatch(
+            f"the index was built by {name} ({dimension} dimensions), and EMBEDDING_MODEL now gives "
+            f"{self._embedder.name}; {reason}. Set EMBEDDING_MODEL back, or materialise the assets "
+            "(aethergrid process) to build the index of the new one"
+        )
+
+    def _hint(self, collection: str, candidates: Sequence[Candidate]) -> str:
+        if candidates:
+            return NOT_SIMILAR
+        return NO_MATCH if self._vectors.count(collection) else NO_INDEX
+
+
+def fragment_filter(filters: Filters, space: str) -> FragmentFilter:
+    """The conditions as the vector store takes them; ``space`` is that of who asks without naming one."""
+    return FragmentFilter(
+        space=filters.space or space,
+        conversation_ids=tuple(filters.conversation_ids),
+        sources=tuple(filters.sources),
+        source_models=tuple(filters.source_models),
+        task_types=tuple(filters.task_types),
+        topics=tuple(filters.topics),
+        roles=tuple(filters.roles),
+        after=filters.after,
+        before=filters.before,
+    )
+
+
+@contextmanager
+def _timed(timings: Timings, stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        timings[stage] = round((time.perf_counter() - started) * 1_000, 2)
