@@ -6,7 +6,7 @@ These are plain records; :mod:`aethergrid_pipelines.records.tables` says which t
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, BigInteger
 from sqlmodel import Field, SQLModel
 
 from aethergrid_pipelines.records.columns import UtcDateTime
@@ -31,7 +31,7 @@ class CleanedMessage(SQLModel):
     noise: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     dropped: str | None = None
     duplicate_of: str | None = Field(default=None, max_length=36)
-    tokens_used: int | None = None
+    tokens_used: int | None = Field(default=None, sa_type=BigInteger)
     origin_path: str
     origin_line: int | None = None
 
@@ -59,7 +59,7 @@ class Chunk(SQLModel):
     text: str
     tokens: int
     sha256: str = Field(max_length=64)
-    tokens_used: int | None = None
+    tokens_used: int | None = Field(default=None, sa_type=BigInteger)
     origin_path: str
     origin_line: int | None = None
 
@@ -123,7 +123,7 @@ class TopicStat(SQLModel):
     space: str = Field(index=True, max_length=64)
     day: dt.date = Field(index=True)
     fragments: int
-    tokens: int
+    tokens: int = Field(sa_type=BigInteger)
     complexity: float
     first_at: dt.datetime = Field(sa_type=UtcDateTime)
     last_at: dt.datetime = Field(sa_type=UtcDateTime)

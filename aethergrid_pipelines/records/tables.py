@@ -5,7 +5,7 @@ Migrations are in ``sql/catalog``; a change here needs one (``make migration nam
 
 import datetime as dt
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Table
 from sqlmodel import Field, SQLModel
 
 from aethergrid_pipelines.records.columns import UtcDateTime
@@ -99,7 +99,7 @@ class FragmentRow(Labels, table=True):
     state: str = Field(max_length=8)
     source_model: str | None = None
     timestamp: dt.datetime = Field(sa_type=UtcDateTime)
-    tokens_used: int
+    tokens_used: int = Field(sa_type=BigInteger)
     run_id: str = Field(max_length=64)
     written_at: dt.datetime = Field(sa_type=UtcDateTime)
 
@@ -111,20 +111,28 @@ class TopicStatRow(TopicStat, table=True):
 
 
 class ImportedFile(SQLModel, table=True):
-    """The account of one captured file: ``read = stored + merged + skipped + rejected``, in records."""
+    """The account of one captured file: ``read = stored + merged + skipped + rejected``, in records.
+
+    ``updated`` are those of ``stored`` that replaced an older content, ``mended`` those that had to be repaired;
+    ``complete`` is whether the file was read to its end, and ``error`` why not.
+    """
 
     __tablename__ = "imported_files"
 
     space: str = Field(primary_key=True, max_length=64)
     source: str = Field(primary_key=True, max_length=64)
     path: str = Field(primary_key=True)
-    size: int
+    size: int = Field(sa_type=BigInteger)
     modified_at: dt.datetime = Field(sa_type=UtcDateTime)
     read: int
     stored: int
+    updated: int
     merged: int
     skipped: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     rejected: int
+    mended: int
+    complete: bool
+    error: str | None = None
     imported_at: dt.datetime = Field(sa_type=UtcDateTime)
 
 
