@@ -36,10 +36,10 @@ class FileImport:
 
         Raises ``StoreUnavailable``.
         """
-        account = self.file.account
-        account.read += 1
         if isinstance(outcome, Captured):
             return self._captured(outcome)
+        account = self.file.account
+        account.read += 1
         if isinstance(outcome, Merged):
             account.merged += 1
         elif isinstance(outcome, Skipped):
@@ -71,14 +71,16 @@ class FileImport:
     def _captured(self, captured: Captured) -> bool:
         reason = self._out_of_range(captured.message)
         if reason is not None:
+            self.file.account.read += 1
             self.file.account.rejected += 1
             self._rejects(Rejected(captured.message.origin.line, reason, "timestamp"))
             return False
-        self.file.mended += captured.warning is not None
         stored = self._batch.full or self._batch.holds(captured.message.id)
         if stored:
             self.flush()
         self._batch.add(captured)
+        self.file.account.read += 1
+        self.file.mended += captured.warning is not None
         return stored
 
     def _out_of_range(self, message: Message) -> str | None:
