@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from aethergrid_pipelines.embedders.encodable import encodable
 from aethergrid_pipelines.embedders.minilm_graph import HIDDEN, Precision, graph_file, weights_folder
 from aethergrid_pipelines.embedders.protocol import Embedded, EmbedderUnavailable
 
@@ -47,7 +48,7 @@ class WordPieceTokenizer:
         return tokenizer
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        encoding = self._tokenizer.encode(_encodable(text), add_special_tokens=False)
+        encoding = self._tokenizer.encode(encodable(text), add_special_tokens=False)
         return list(encoding.offsets)
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -55,7 +56,7 @@ class WordPieceTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text."""
-        encodings = self._tokenizer.encode_batch_fast([_encodable(text) for text in texts], add_special_tokens=False)
+        encodings = self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
 
@@ -156,12 +157,3 @@ def _open_session(graph: Path) -> "InferenceSession":
         )
     except (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
         raise EmbedderUnavailable(f"cannot load {graph}: delete it, and it is built again ({error})") from error
-
-
-def _encodable(text: str) -> str:
-    """``text`` with lone surrogates, which no UTF-8 has, replaced one for one, so that offsets stay right."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= char <= "\udfff" else char for char in text)
-    return text

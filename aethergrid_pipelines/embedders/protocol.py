@@ -50,13 +50,18 @@ class Embedder(Protocol):
     """Thread-safe.
 
     ``name`` identifies the vectors: two embedders of one name give the same vector for the same text.
-    ``window`` is how many tokens of a text (special tokens not counted) it reads.
+    ``window`` is how many tokens of a text (special tokens not counted) it reads. ``dimension`` and ``tokenizer`` may
+    have to load or ask on first use; they raise :class:`EmbedderUnavailable`.
     """
 
     name: str
-    dimension: int
     window: int
-    tokenizer: Tokenizer
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Vectors for texts. One text's failure does not fail the others; raises :class:`EmbedderUnavailable` when
