@@ -29,7 +29,7 @@ lint: setup ## Check style, types, scripts, the Dockerfile, compose.yaml and the
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy scripts
+	$(BIN)/mypy scripts/*.py .ci/*.py
 	$(BIN)/shellcheck -x scripts/setup scripts/services scripts/packages.sh docker/postgres/*.sh .ci/run
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
