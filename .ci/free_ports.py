@@ -1,4 +1,7 @@
-"""Print five free ports in a row of one line; ten thousand above the third there are four more (see scripts/services)."""
+"""Print five neighbouring free ports on one line, for scripts/services.
+
+Weaviate has the third, and takes four more from 10,000 above it; those are free too.
+"""
 
 import random
 import socket

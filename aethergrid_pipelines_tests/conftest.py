@@ -30,8 +30,9 @@ def service(variable: str) -> str:
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Nothing of the developer's own environment reaches a test: neither stores nor keys."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        monkeypatch.delenv(alias if isinstance(alias, str) else name.upper(), raising=False)
     monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AETHERGRID_MODELS", MODELS)
     monkeypatch.chdir(tmp_path)
