@@ -69,7 +69,7 @@ class FileImport:
         self._batch = Batch()
 
     def _captured(self, captured: Captured) -> bool:
-        reason = self._out_of_range(captured.message)
+        reason = out_of_range(captured.message, self._start, self._end)
         if reason is not None:
             self.file.account.read += 1
             self.file.account.rejected += 1
@@ -83,9 +83,11 @@ class FileImport:
         self.file.mended += captured.warning is not None
         return stored
 
-    def _out_of_range(self, message: Message) -> str | None:
-        if utc_day(message.timestamp) < self._start:
-            return f"{message.timestamp.isoformat()} is before {self._start} (PARTITION_START)"
-        if message.timestamp > self._end:
-            return f"{message.timestamp.isoformat()} lies more than a day in the future"
-        return None
+
+def out_of_range(message: Message, start: dt.date, end: dt.datetime) -> str | None:
+    """Why a message belongs to no partition, or ``None`` where it does."""
+    if utc_day(message.timestamp) < start:
+        return f"{message.timestamp.isoformat()} is before {start} (PARTITION_START)"
+    if message.timestamp > end:
+        return f"{message.timestamp.isoformat()} lies more than a day in the future"
+    return None

@@ -5,7 +5,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,10 @@ from aethergrid_pipelines.capture.generic_message import ROLES, Spoken, moment_o
 from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES, Line, UnreadableJson, parse_json, read_lines
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
 from aethergrid_pipelines.records.conversation import Conversation, Message, Origin, Role
-from aethergrid_pipelines.records.ids import conversation_id, message_id
+from aethergrid_pipelines.records.ids import conversation_id, message_id, sha256_hex
+
+POSTED = "api"
+"""The origin of what was sent to the API."""
 
 _SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 # What a record looks like whose first line is longer than what was read of the file.
@@ -52,11 +55,21 @@ class Generic:
 
     def read(self, path: Path, *, space: str) -> Iterator[Outcome]:
         """Stream the outcomes. Holds one line, and some 200 bytes a message; of a ``.json`` file all of it."""
-        reading = _Reading(path, space)
+        modified = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+        reading = _Reading(str(path), space, modified)
         if path.suffix == ".json" and not _is_lines(path):
-            yield from reading.document()
+            yield from reading.document(path)
         else:
-            yield from reading.lines()
+            yield from reading.lines(path)
+
+
+def read_posted(records: Iterable[object], *, space: str, received: dt.datetime) -> Iterator[Outcome]:
+    """The outcomes of records that were sent and not written to a file; their «line» is their place, from 1.
+
+    What says no time is of ``received``. A message of the first form with neither id nor time is named by its role
+    and content: a second request must not take the place of the first one, and a repeated one must add nothing.
+    """
+    yield from _Reading(POSTED, space, received, posted=True).records(records)
 
 
 def _has_form(value: object) -> bool:
@@ -88,10 +101,13 @@ class _Thread:
     latest: dt.datetime | None = None
     latest_given: tuple[dt.datetime, Role] | None = None
     repeats: int = 0
+    by_content: bool = False
 
     def native_id(self, spoken: Spoken) -> str:
         """The id of a message that has none: its time and role, else its position; never its content, so that an
         edited message stays the same message."""
+        if spoken.timestamp is None and self.by_content:
+            return f"content/{sha256_hex(f'{spoken.role}/{spoken.content}')}"
         if spoken.timestamp is None:
             return f"position/{self.position}"
         moment = (spoken.timestamp, spoken.role)
@@ -101,31 +117,35 @@ class _Thread:
 
 
 class _Reading:
-    def __init__(self, path: Path, space: str) -> None:
-        self._path = path
+    def __init__(self, origin: str, space: str, moment: dt.datetime, *, posted: bool = False) -> None:
+        self._origin = origin
         self._space = space
+        self._moment = moment
+        self._posted = posted
         self._threads: dict[tuple[str, str], _Thread] = {}
         self._seen: dict[int, tuple[int, int]] = {}
-        self._modified = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
 
-    def lines(self) -> Iterator[Outcome]:
-        for line in read_lines(self._path):
+    def lines(self, path: Path) -> Iterator[Outcome]:
+        for line in read_lines(path):
             if isinstance(line, Line):
                 yield from self._object(line.value, line.number, line.warning)
             else:
                 yield line
 
-    def document(self) -> Iterator[Outcome]:
-        if self._path.stat().st_size > MAX_LINE_BYTES:
+    def document(self, path: Path) -> Iterator[Outcome]:
+        if path.stat().st_size > MAX_LINE_BYTES:
             size = MAX_LINE_BYTES // 1024**2
             yield Rejected(None, f"a .json file of more than {size} MiB: make it JSON Lines (jq -c '.[]')")
             return
         try:
-            value, warning = parse_json(self._path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+            value, warning = parse_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
         except UnreadableJson as error:
             yield Rejected(None, str(error))
             return
-        for number, record in enumerate(value if isinstance(value, list) else [value], start=1):
+        yield from self.records(value if isinstance(value, list) else [value], warning)
+
+    def records(self, records: Iterable[object], warning: str | None = None) -> Iterator[Outcome]:
+        for number, record in enumerate(records, start=1):
             if isinstance(record, dict):
                 yield from self._object(record, number, warning)
             else:
@@ -146,13 +166,18 @@ class _Reading:
             raise UnfitField("conversation", "expected the id of the conversation that the message belongs to")
         conversation = self._of(record, native_id)
         key = (conversation.source, native_id)
-        thread = self._threads.setdefault(key, _Thread(conversation))
+        thread = self._threads.setdefault(key, self._thread(conversation))
         thread.conversation = conversation
         try:
             return self._place(thread, read_message(record), number, warning)
         finally:
             # A message that is rejected keeps its position, so that mending it does not move those after it.
             thread.position += 1
+
+    def _thread(self, conversation: Conversation) -> _Thread:
+        if self._posted:
+            return _Thread(conversation, latest=self._moment, by_content=True)
+        return _Thread(conversation)
 
     def _conversation(self, record: Mapping[str, Any], number: int, warning: str | None) -> Iterator[Outcome]:
         messages = record["messages"]
@@ -163,7 +188,7 @@ class _Reading:
             return
         # Without an id, a conversation is what is said in it: two that differ must never overwrite each other.
         native_id = identifier_of(record, "id") or sha256(orjson.dumps(messages)).hexdigest()
-        thread = _Thread(self._of(record, native_id), latest=moment_of(record) or self._modified)
+        thread = _Thread(self._of(record, native_id), latest=moment_of(record) or self._moment)
         model = text_of(record, "model")
         shared = record.get("metadata") or {}
         if not isinstance(shared, dict):
@@ -202,7 +227,7 @@ class _Reading:
             model=spoken.model,
             position=thread.position,
             metadata=spoken.metadata,
-            origin=Origin(path=str(self._path), line=number),
+            origin=Origin(path=self._origin, line=number),
         )
         thread.latest = timestamp
         # Hashes rather than text, because this is kept of every message in the file.

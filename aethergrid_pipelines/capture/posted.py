@@ -1,0 +1,130 @@
+"""Records that were sent to the API into the conversation store, each with its own outcome."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aethergrid_pipelines.capture.account import Account
+from aethergrid_pipelines.capture.batch import Batch
+from aethergrid_pipelines.capture.file_import import AHEAD, out_of_range
+from aethergrid_pipelines.capture.generic import read_posted
+from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected
+from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
+
+# The API speaks of these elsewhere; the documented form has shorter names for them.
+_NAMES = {
+    "conversationId": "conversation",
+    "conversation_id": "conversation",
+    "messageId": "id",
+    "message_id": "id",
+    "sourceModel": "model",
+    "source_model": "model",
+    "createdAt": "created_at",
+}
+
+_BECAME = {
+    Appended.STORED: "stored",
+    Appended.UPDATED: "updated",
+    Appended.UNCHANGED: "merged",
+    Appended.FORGOTTEN: "skipped",
+}
+
+
+@dataclass(slots=True)
+class PostedRecord:
+    """What became of a record: ``stored``, ``updated``, ``merged`` (it was there), ``skipped`` or ``rejected``.
+
+    ``index`` is its place in the request, from 0; each message of a conversation has an outcome of its own.
+    """
+
+    index: int
+    outcome: str
+    conversation_id: str | None = None
+    message_id: str | None = None
+    field: str | None = None
+    reason: str | None = None
+
+
+def store_posted(
+    records: Sequence[object],
+    *,
+    store: ConversationStore,
+    space: str,
+    partition_start: dt.date,
+    received: dt.datetime,
+) -> list[PostedRecord]:
+    """Store records of the documented form (docs/capture/generic.md) and say what became of each, in order.
+
+    Raises ``StoreUnavailable``; sending the same again then does no harm.
+    """
+    posted: list[PostedRecord] = []
+    pending: dict[str, list[PostedRecord]] = {}
+    batch = Batch()
+    for outcome in read_posted([_renamed(record) for record in records], space=space, received=received):
+        row = _row(outcome, partition_start, received)
+        posted.append(row)
+        if isinstance(outcome, Captured) and row.outcome != "rejected":
+            if batch.full or batch.holds(outcome.message.id):
+                _store(batch, pending, store)
+            batch.add(outcome)
+            pending.setdefault(outcome.conversation.id, []).append(row)
+    _store(batch, pending, store)
+    return posted
+
+
+def account_of(posted: Sequence[PostedRecord]) -> Account:
+    """The account of a request, by the same rules as that of a file."""
+    account = Account()
+    for row in posted:
+        account.read += 1
+        account.stored += row.outcome in {"stored", "updated"}
+        account.updated += row.outcome == "updated"
+        account.merged += row.outcome == "merged"
+        account.rejected += row.outcome == "rejected"
+        if row.outcome == "skipped":
+            account.skip(row.reason or "")
+    return account
+
+
+def _store(batch: Batch, pending: dict[str, list[PostedRecord]], store: ConversationStore) -> None:
+    # A batch answers conversation by conversation, in the order in which they were added.
+    rows = [row for group in pending.values() for row in group]
+    for row, appended in zip(rows, batch.append_to(store) if rows else [], strict=True):
+        row.outcome = _BECAME[appended]
+        if appended is Appended.FORGOTTEN:
+            row.reason = "forgotten"
+    pending.clear()
+
+
+def _row(outcome: Outcome, start: dt.date, received: dt.datetime) -> PostedRecord:
+    if isinstance(outcome, Captured):
+        message = outcome.message
+        row = PostedRecord((message.origin.line or 1) - 1, "stored", message.conversation_id, message.id)
+        row.reason = outcome.warning
+        if reason := out_of_range(message, start, received + AHEAD):
+            row.outcome, row.field, row.reason = "rejected", "timestamp", reason
+        return row
+    index = (outcome.line or 1) - 1
+    if isinstance(outcome, Rejected):
+        return PostedRecord(index, "rejected", field=outcome.field or None, reason=outcome.reason)
+    if isinstance(outcome, Merged):
+        return PostedRecord(index, "merged", reason="the same message stands earlier in this request")
+    return PostedRecord(index, "skipped", reason=outcome.reason)
+
+
+def _renamed(record: object) -> object:
+    if not isinstance(record, Mapping):
+        return record
+    names: dict[str, str] = _NAMES
+    if "messages" in record:
+        # The id of such an object is that of the conversation.
+        names = {**_NAMES, "conversationId": "id", "conversation_id": "id", "conversation": "id"}
+        messages = record["messages"]
+        inner = [_renamed(message) for message in messages] if isinstance(messages, list) else messages
+        record = {**record, "messages": inner}
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        known: str = names.get(str(name), str(name))
+        found.setdefault(known if known == name or known not in record else name, value)
+    return found
