@@ -4,7 +4,6 @@ Settings come from the environment or from a ``.env`` file in the working direct
 is set selects the production store of that role; without one the embedded store under ``AETHERGRID_HOME`` serves.
 """
 
-import datetime as dt
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
@@ -59,8 +58,6 @@ class Settings(BaseSettings):
 
     capture_enabled: bool = True
     """Whether the API accepts conversations."""
-    partition_start: dt.date = dt.date(2020, 1, 1)
-    """The first day that has a partition; what is older is rejected at import."""
     processing_batch_size: int = Field(256, ge=1, le=100_000)
     """How many messages or chunks a step takes at once, whole conversations together: it bounds memory."""
     embedding_model: str = LOCAL_EMBEDDING_MODEL

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 
 from aethergrid_pipelines.flow.scope import Scope
-from aethergrid_pipelines.settings import load_settings
+from aethergrid_pipelines.records.conversation import FIRST_DAY
 
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -19,8 +19,8 @@ nothing in the stores, but Dagster writes an event for each asset and day of a r
 
 
 def daily_partitions() -> dg.DailyPartitionsDefinition:
-    """From ``PARTITION_START`` up to and including today."""
-    return dg.DailyPartitionsDefinition(start_date=load_settings().partition_start.isoformat(), end_offset=1)
+    """From :data:`FIRST_DAY` up to and including today."""
+    return dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1)
 
 
 def day_ranges(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
@@ -34,13 +34,16 @@ def day_ranges(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
     return ranges
 
 
+def range_tags(first: dt.date, last: dt.date) -> dict[str, str]:
+    """The tags of a run over these days."""
+    if first == last:
+        return {PARTITION_TAG: first.isoformat()}
+    return {RANGE_START_TAG: first.isoformat(), RANGE_END_TAG: last.isoformat()}
+
+
 def run_request(first: dt.date, last: dt.date, *, job_name: str, key: str) -> dg.RunRequest:
     """A run over one day or a range of days; ``key`` tells requests for the same days apart."""
-    run_key = f"{first}:{last}:{key}"
-    if first == last:
-        return dg.RunRequest(run_key=run_key, job_name=job_name, partition_key=first.isoformat())
-    tags = {RANGE_START_TAG: first.isoformat(), RANGE_END_TAG: last.isoformat()}
-    return dg.RunRequest(run_key=run_key, job_name=job_name, tags=tags)
+    return dg.RunRequest(run_key=f"{first}:{last}:{key}", job_name=job_name, tags=range_tags(first, last))
 
 
 def scope_of(tags: Mapping[str, str]) -> Scope:

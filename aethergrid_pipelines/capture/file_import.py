@@ -6,7 +6,7 @@ from collections.abc import Callable
 from aethergrid_pipelines.capture.account import FileAccount
 from aethergrid_pipelines.capture.batch import Batch
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
-from aethergrid_pipelines.records.conversation import Message, utc_day
+from aethergrid_pipelines.records.conversation import FIRST_DAY, Message, utc_day
 from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
 
 # Clocks differ; what lies further ahead belongs to a partition that does not exist yet.
@@ -21,12 +21,10 @@ class FileImport:
         store: ConversationStore,
         file: FileAccount,
         *,
-        partition_start: dt.date,
         rejects: Callable[[Rejected], None],
     ) -> None:
         self.file = file
         self._store = store
-        self._start = partition_start
         self._end = dt.datetime.now(dt.UTC) + AHEAD
         self._rejects = rejects
         self._batch = Batch()
@@ -69,7 +67,7 @@ class FileImport:
         self._batch = Batch()
 
     def _captured(self, captured: Captured) -> bool:
-        reason = out_of_range(captured.message, self._start, self._end)
+        reason = out_of_range(captured.message, self._end)
         if reason is not None:
             self.file.account.read += 1
             self.file.account.rejected += 1
@@ -84,10 +82,10 @@ class FileImport:
         return stored
 
 
-def out_of_range(message: Message, start: dt.date, end: dt.datetime) -> str | None:
+def out_of_range(message: Message, end: dt.datetime) -> str | None:
     """Why a message belongs to no partition, or ``None`` where it does."""
-    if utc_day(message.timestamp) < start:
-        return f"{message.timestamp.isoformat()} is before {start} (PARTITION_START)"
+    if utc_day(message.timestamp) < FIRST_DAY:
+        return f"{message.timestamp.isoformat()} is before {FIRST_DAY}, the first partition"
     if message.timestamp > end:
         return f"{message.timestamp.isoformat()} lies more than a day in the future"
     return None

@@ -50,7 +50,6 @@ def import_paths(
     *,
     store: ConversationStore,
     space: str,
-    partition_start: dt.date,
     source: str = "auto",
     journal: ImportJournal | None = None,
     progress: Callable[[FileAccount], None] | None = None,
@@ -64,7 +63,7 @@ def import_paths(
     chosen = None if source == "auto" else source_named(source)
     files, problems = expand(paths)
     report = ImportReport([FileAccount(str(path), error=reason) for path, reason in problems])
-    run = _Run(report, store, space, partition_start, journal, progress)
+    run = _Run(report, store, space, journal, progress)
     with deferred_interrupt() as interrupt:
         for path in files:
             if interrupt.requested:
@@ -79,7 +78,6 @@ class _Run:
     report: ImportReport
     store: ConversationStore
     space: str
-    start: dt.date
     journal: ImportJournal | None
     progress: Callable[[FileAccount], None] | None
     rejects: list[Rejected] = field(default_factory=list)
@@ -105,9 +103,7 @@ class _Run:
     def _read(self, file: FileAccount, source: Source, interrupt: Interrupt) -> None:
         if self.journal:
             self.journal.begin(space=self.space, source=source.name, path=file.path)
-        reading = FileImport(
-            self.store, file, partition_start=self.start, rejects=lambda reject: self._reject(file, reject)
-        )
+        reading = FileImport(self.store, file, rejects=lambda reject: self._reject(file, reject))
         try:
             for outcome in _outcomes(file, source, self.space):
                 if reading.take(outcome) and self.progress:

@@ -51,7 +51,6 @@ def store_posted(
     *,
     store: ConversationStore,
     space: str,
-    partition_start: dt.date,
     received: dt.datetime,
 ) -> list[PostedRecord]:
     """Store records of the documented form (docs/capture/generic.md) and say what became of each, in order.
@@ -62,7 +61,7 @@ def store_posted(
     pending: dict[str, list[PostedRecord]] = {}
     batch = Batch()
     for outcome in read_posted([_renamed(record) for record in records], space=space, received=received):
-        row = _row(outcome, partition_start, received)
+        row = _row(outcome, received)
         posted.append(row)
         if isinstance(outcome, Captured) and row.outcome != "rejected":
             if batch.full or batch.holds(outcome.message.id):
@@ -97,12 +96,12 @@ def _store(batch: Batch, pending: dict[str, list[PostedRecord]], store: Conversa
     pending.clear()
 
 
-def _row(outcome: Outcome, start: dt.date, received: dt.datetime) -> PostedRecord:
+def _row(outcome: Outcome, received: dt.datetime) -> PostedRecord:
     if isinstance(outcome, Captured):
         message = outcome.message
         row = PostedRecord((message.origin.line or 1) - 1, "stored", message.conversation_id, message.id)
         row.reason = outcome.warning
-        if reason := out_of_range(message, start, received + AHEAD):
+        if reason := out_of_range(message, received + AHEAD):
             row.outcome, row.field, row.reason = "rejected", "timestamp", reason
         return row
     index = (outcome.line or 1) - 1

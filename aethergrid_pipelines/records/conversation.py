@@ -82,6 +82,10 @@ class Message(BaseModel):
         return hashlib.blake2b(_canonical_json(said).encode(), digest_size=16).hexdigest()
 
 
+FIRST_DAY = dt.date(2020, 1, 1)
+"""The first partition. An earlier timestamp is a mistake: nobody talked to these models then."""
+
+
 def utc_day(moment: dt.datetime) -> dt.date:
     """The partition of a conversation whose first message is of ``moment``."""
     return moment.astimezone(dt.UTC).date()

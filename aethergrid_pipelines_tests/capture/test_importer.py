@@ -19,8 +19,6 @@ from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.sqlite_conversations import SqliteConversationStore
 from aethergrid_pipelines_tests.capture.rows import assistant, text, user, write_lines
 
-START = dt.date(2020, 1, 1)
-
 
 @dataclass
 class Journal:
@@ -69,7 +67,7 @@ def said(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def _import(store: SqliteConversationStore, *paths: str | Path, **options: Any) -> ImportReport:
-    report = import_paths(paths, store=store, space="default", partition_start=START, **options)
+    report = import_paths(paths, store=store, space="default", **options)
     assert report.adds_up()
     return report
 
