@@ -2,6 +2,7 @@
 
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.catalog import Catalog
+from aethergrid_pipelines.stores.conversations import ConversationStore
 from aethergrid_pipelines.stores.vectors import VectorStore
 
 
@@ -25,3 +26,15 @@ def open_vector_store(settings: Settings) -> VectorStore:
     from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
 
     return LanceVectorStore(settings.home_path / "vectors")
+
+
+def open_conversation_store(settings: Settings) -> ConversationStore:
+    """MongoDB at ``MONGODB_URL``, else SQLite in ``AETHERGRID_HOME/conversations.db``. Connects at the first call."""
+    if settings.mongodb_url is not None:
+        from aethergrid_pipelines.stores.mongo_conversations import MongoConversationStore
+
+        return MongoConversationStore(settings.mongodb_url.get_secret_value(), settings.mongodb_database)
+    from aethergrid_pipelines.stores.sqlite_conversations import SqliteConversationStore
+
+    settings.home_path.mkdir(parents=True, exist_ok=True)
+    return SqliteConversationStore(settings.home_path / "conversations.db")

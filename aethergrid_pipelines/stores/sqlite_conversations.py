@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,11 @@ from typing import Any
 from aethergrid_pipelines.records.conversation import Conversation, Message, Origin, Role
 from aethergrid_pipelines.stores.conversations import Appended, Change, ChangePage, ConversationState, HistoryLost
 from aethergrid_pipelines.stores.errors import StoreUnavailable
+from aethergrid_pipelines.stores.message_pages import PAGE_ROWS, Place, page_of, paged
 from aethergrid_pipelines.stores.prepared_message import accounted, moment_of, prepare
 from aethergrid_pipelines.stores.sqlite_append import advance, append, erase_descriptions, erase_texts
 from aethergrid_pipelines.stores.sqlite_connections import SqliteConnections
 
-PAGE_ROWS = 500
-PAGE_CHARACTERS = 4_000_000
 POLL_SECONDS = 0.025
 
 _STATES = (
@@ -30,8 +30,12 @@ _OF_DAY = " AND c.day = ?"
 _AMONG = " AND c.id IN (SELECT value FROM json_each(?))"
 _IN_ORDER = " ORDER BY c.id LIMIT ?"
 
-_Place = tuple[int, int, str]
-_BEFORE_ALL: _Place = (-(2**63), -(2**63), "")
+_MESSAGES = (
+    "SELECT m.id, m.timestamp, m.position, t.timestamp_inferred, t.role, t.model, t.native_id, t.origin_path,"
+    " t.origin_line, t.metadata, t.content FROM messages m JOIN texts t ON t.key = m.text"
+    " WHERE m.conversation = (SELECT key FROM conversations WHERE id = ?)"
+    " AND (m.timestamp, m.position, m.id) > (?, ?, ?) ORDER BY m.timestamp, m.position, m.id LIMIT ?"
+)
 
 
 class SqliteConversationStore:
@@ -78,21 +82,15 @@ class SqliteConversationStore:
 
     def messages(self, conversation_ids: Sequence[str]) -> Iterator[Message]:
         for identifier in conversation_ids:
-            yield from self._messages(identifier)
+            # Page by page, since an open cursor would hold up the checkpoint by which forgetting empties the WAL.
+            yield from paged(partial(self._page, identifier))
 
-    def _messages(self, conversation_id: str) -> Iterator[Message]:
-        # Page by page, since an open cursor would hold up the checkpoint by which forgetting empties the WAL. A
-        # message that an edit moves to a later page meanwhile is not given twice.
-        after = _BEFORE_ALL
-        seen: set[str] = set()
-        while True:
-            with self._connections.reading() as connection:
-                page = _page(connection, conversation_id, after)
-            if not page:
-                return
-            yield from (message for _, message in page if message.id not in seen)
-            seen.update(message.id for _, message in page)
-            after = page[-1][0]
+    def _page(self, conversation_id: str, after: Place) -> list[Message]:
+        with (
+            self._connections.reading() as connection,
+            closing(connection.execute(_MESSAGES, (conversation_id, *after, PAGE_ROWS))) as rows,
+        ):
+            return page_of(_message(conversation_id, row) for row in rows)
 
     def forget(self, conversation_id: str) -> bool:
         with self._connections.writing() as connection:
@@ -152,35 +150,21 @@ def _state(row: tuple[Any, ...]) -> ConversationState:
     )
 
 
-def _page(connection: sqlite3.Connection, conversation_id: str, after: _Place) -> list[tuple[_Place, Message]]:
-    query = (
-        "SELECT m.timestamp, m.position, m.id, t.timestamp_inferred, t.role, t.model, t.native_id, t.origin_path,"
-        " t.origin_line, t.metadata, t.content FROM messages m JOIN texts t ON t.key = m.text"
-        " WHERE m.conversation = (SELECT key FROM conversations WHERE id = ?)"
-        " AND (m.timestamp, m.position, m.id) > (?, ?, ?) ORDER BY m.timestamp, m.position, m.id LIMIT ?"
+def _message(conversation_id: str, row: tuple[Any, ...]) -> Message:
+    identifier, timestamp, position, inferred, role, model, native_id, path, line, metadata, content = row
+    return Message(
+        id=identifier,
+        conversation_id=conversation_id,
+        native_id=native_id,
+        timestamp=moment_of(timestamp),
+        timestamp_inferred=bool(inferred),
+        role=Role(role),
+        content=content,
+        model=model,
+        position=position,
+        metadata=json.loads(metadata),
+        origin=Origin(path=path, line=line),
     )
-    page = []
-    characters = 0
-    with closing(connection.execute(query, (conversation_id, *after, PAGE_ROWS))) as rows:
-        for timestamp, position, identifier, inferred, role, model, native_id, path, line, metadata, content in rows:
-            message = Message(
-                id=identifier,
-                conversation_id=conversation_id,
-                native_id=native_id,
-                timestamp=moment_of(timestamp),
-                timestamp_inferred=bool(inferred),
-                role=Role(role),
-                content=content,
-                model=model,
-                position=position,
-                metadata=json.loads(metadata),
-                origin=Origin(path=path, line=line),
-            )
-            page.append(((timestamp, position, identifier), message))
-            characters += len(content) + len(metadata)
-            if characters > PAGE_CHARACTERS:
-                break
-    return page
 
 
 def _forget(connection: sqlite3.Connection, conversation_id: str) -> bool:
