@@ -163,7 +163,7 @@ def topics_add_up(stores: Stores, scope: Scope) -> dg.AssetCheckResult:
         total = frames.count(
             stores,
             ledger,
-            ledger.c.collection == collection_name(stores.embedder.name),
+            ledger.c.collection == collection_name(stores),
             frames.within("topic_stats", ledger.c.conversation_id, scope, upstream="weaviate_fragments"),
         )
         expectations.append(gxe.ExpectColumnSumToBeBetween(column="fragments", min_value=total, max_value=total))

@@ -103,7 +103,7 @@ def ledger_frame(stores: Stores, scope: Scope) -> "pd.DataFrame":
 
     ``unknown``, in every row, is how many fragments of these conversations the store has and the ledger does not know.
     """
-    collection = collection_name(stores.embedder.name)
+    collection = collection_name(stores)
     query = select(*columns(LEDGER, ["id", "conversation_id", "state", "complexity", "topic"])).where(
         LEDGER.c.collection == collection,
         within("weaviate_fragments", LEDGER.c.conversation_id, scope, upstream="embeddings"),

@@ -45,7 +45,7 @@ class FragmentStep:
         from aethergrid_pipelines.transform.enrich import ENRICH_VERSION
         from aethergrid_pipelines.transform.fragments import FRAGMENT_VERSION
 
-        collection = collection_name(stores.embedder.name)
+        collection = collection_name(stores)
         return f"{FRAGMENT_VERSION}:{ANALYSIS_VERSION}:{ENRICH_VERSION}:{collection}"
 
     def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:

@@ -8,16 +8,16 @@ from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ChunkEmbedding, FragmentRow, Vector, table_of
-from aethergrid_pipelines.stores.vectors import ALIAS
 
 _fragments: Table = table_of(FragmentRow)
 _references: Table = table_of(ChunkEmbedding)
 _vectors: Table = table_of(Vector)
 
 
-def collection_name(embedder: str) -> str:
-    """The collection of an embedder: vectors of two embedders never share one. Starts with a capital, [A-Za-z0-9_]."""
-    return f"{ALIAS}_{re.sub(r'[^A-Za-z0-9]+', '_', embedder).strip('_')}"
+def collection_name(stores: Stores) -> str:
+    """The collection of the current embedder: vectors of two embedders never share one. [A-Za-z0-9_] only."""
+    embedder = re.sub(r"[^A-Za-z0-9]+", "_", stores.embedder.name).strip("_")
+    return f"{stores.settings.vector_collection}_{embedder}"
 
 
 def ensure_collection(stores: Stores) -> str:
@@ -25,7 +25,7 @@ def ensure_collection(stores: Stores) -> str:
 
     Raises ``DimensionMismatch`` where it exists with another dimension.
     """
-    name = collection_name(stores.embedder.name)
+    name = collection_name(stores)
     stores.vectors.ensure(name, dimension=stores.embedder.dimension, embedder=stores.embedder.name)
     if stores.vectors.active() is None:
         stores.vectors.activate(name)
@@ -38,7 +38,7 @@ def promote(stores: Stores) -> bool:
     Until then they see the old one, which is dropped afterwards with what the catalog keeps for it. Returns whether
     there was something to promote.
     """
-    name = collection_name(stores.embedder.name)
+    name = collection_name(stores)
     active = stores.vectors.active()
     if active is None or active[0] == name or not _complete(stores, name):
         return False

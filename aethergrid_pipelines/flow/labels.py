@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aethergrid_pipelines.flow.index import collection_name
 from aethergrid_pipelines.flow.stores import Stores
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def _label_vectors(stores: Stores, texts: Sequence[str]) -> "NDArray[np.float32]
     from aethergrid_pipelines.flow.state import digest
 
     embedder, models = stores.embedder, stores.settings.models_path
-    file = models / f"labels-{collection_name(embedder.name)}-{digest(*texts)}.npy"
+    file = models / f"labels-{digest(embedder.name, *texts)}.npy"
     if file.exists():
         found: NDArray[np.float32] = np.load(file)
         return found

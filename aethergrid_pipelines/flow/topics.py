@@ -35,7 +35,7 @@ class TopicStep(CatalogStep):
             for page in pages(fragments):
                 mine = select(ledger).where(
                     ledger.c.conversation_id.in_(page),
-                    ledger.c.collection == collection_name(stores.embedder.name),
+                    ledger.c.collection == collection_name(stores),
                 )
                 for row in connection.execute(mine.order_by(ledger.c.id)).mappings():
                     fragments[row["conversation_id"]].append(dict(row))

@@ -22,7 +22,9 @@ def open_vector_store(settings: Settings) -> VectorStore:
 
         key = settings.weaviate_api_key
         secret = None if key is None else key.get_secret_value()
-        return WeaviateVectorStore(settings.weaviate_url, settings.weaviate_grpc_port, secret)
+        return WeaviateVectorStore(
+            settings.weaviate_url, settings.weaviate_grpc_port, secret, alias=settings.vector_collection
+        )
     from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
 
     return LanceVectorStore(settings.home_path / "vectors")
