@@ -113,7 +113,7 @@ def run(console: "Console") -> dict[str, Any]:
 
 @contextmanager
 def _instance() -> "Iterator[dg.DagsterInstance]":
-    """The instance at ``DAGSTER_HOME``, so that the runs are seen in the UI; without one, one that is gone afterwards."""
+    """The instance at ``DAGSTER_HOME``, so that the UI shows the runs; without one, one that is gone afterwards."""
     import dagster as dg
 
     with dg.DagsterInstance.get() if "DAGSTER_HOME" in os.environ else dg.DagsterInstance.ephemeral() as instance:
@@ -132,9 +132,8 @@ def _show(console: "Console", query: str, hits: "list[Hit]") -> None:
         where = f"{lineage.origin_path}:{lineage.origin_line}" if lineage.origin_line else lineage.origin_path
         who = lineage.source_model or lineage.role
         console.print(f"        {who}, {lineage.timestamp:%Y-%m-%d}, {where}", markup=False, style="dim")
-        console.print(
-            f"        conversation {lineage.conversation_id}, run {lineage.run_id}", markup=False, style="dim"
-        )
+        ids = f"conversation {lineage.conversation_id}, run {lineage.run_id}"
+        console.print(f"        {ids}", markup=False, style="dim")
 
 
 def main() -> None:

@@ -73,11 +73,13 @@ class Settings(BaseSettings):
     """The address on which the API listens."""
     api_port: int = Field(8100, ge=1, le=65_535)
     """Its port."""
+    api_key: SecretStr | None = None
+    """What every request to the API but `/api/health` then has to carry (`Authorization: Bearer` or `X-API-Key`)."""
 
     @model_validator(mode="after")
     def _no_placeholders_in_production(self) -> Self:
         if self.environment == "production":
-            for name in ("postgres_url", "mongodb_url", "redis_url", "openai_api_key", "anthropic_api_key"):
+            for name in ("postgres_url", "mongodb_url", "redis_url", "openai_api_key", "anthropic_api_key", "api_key"):
                 value: SecretStr | None = getattr(self, name)
                 if value is not None and _is_placeholder(value.get_secret_value()):
                     raise ValueError(f"{name.upper()} still holds a placeholder; set a real secret in production")

@@ -1,0 +1,184 @@
+"""What the flow holds, counted in the catalog: for the API, the command line and dashboards."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, column, func, select, table
+
+from aethergrid_pipelines.records.columns import UtcDateTime
+from aethergrid_pipelines.records.tables import (
+    ChunkRow,
+    ConversationRow,
+    FragmentRow,
+    ImportedFile,
+    Vector,
+    table_of,
+)
+from aethergrid_pipelines.stores.catalog import Catalog
+
+MOST_DAYS = 400
+MOST_GROUPS = 200
+
+# The views of sql/views.
+_topics = table(
+    "topic_stats_daily",
+    *(column(name) for name in ("space", "day", "topic", "task_type", "source_model", "fragments", "tokens")),
+)
+_progress = table(
+    "step_progress",
+    column("step"),
+    column("day"),
+    column("conversations"),
+    column("rows_made"),
+    column("last_processed_at", UtcDateTime()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How much there is of one topic, task type, model or day."""
+
+    name: str
+    fragments: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayGroup:
+    """A UTC day: its conversations (by their first message) with their messages."""
+
+    day: dt.date
+    conversations: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepGroup:
+    """How far a step is: conversations that it processed, rows that it made, when it last did something."""
+
+    step: str
+    conversations: int
+    rows: int
+    last_processed_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGroup:
+    """The account of all files of a source: read = stored + merged + skipped + rejected, in records."""
+
+    source: str
+    files: int
+    incomplete: int
+    read: int
+    stored: int
+    merged: int
+    skipped: int
+    rejected: int
+    last_import_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Counts over all spaces, or over one where that is asked for; ``chunks``, ``vectors`` and ``steps`` are of all.
+
+    ``fragments`` counts what the ledger says is stored. Groups are the largest ones, days the latest.
+    """
+
+    conversations: int
+    messages: int
+    chunks: int
+    vectors: int
+    fragments: int
+    models: list[Group]
+    topics: list[Group]
+    task_types: list[Group]
+    days: list[DayGroup]
+    steps: list[StepGroup]
+    sources: list[SourceGroup]
+
+
+def overview(catalog: Catalog, *, space: str | None = None) -> Overview:
+    """Some ten aggregates in one read. Raises ``StoreUnavailable``."""
+    fragments = table_of(FragmentRow)
+    with catalog.reading() as connection:
+        days = _days(connection, space)
+        conversations, messages = _conversations(connection, space)
+        return Overview(
+            conversations=conversations,
+            messages=messages,
+            chunks=_count(connection, table_of(ChunkRow)),
+            vectors=_count(connection, table_of(Vector)),
+            fragments=_one(
+                connection, select(func.count()).select_from(fragments).where(fragments.c.state == "stored")
+            ),
+            models=_groups(connection, "source_model", space),
+            topics=_groups(connection, "topic", space),
+            task_types=_groups(connection, "task_type", space),
+            days=days,
+            steps=_steps(connection),
+            sources=_sources(connection, space),
+        )
+
+
+def _one(connection: Connection, query: Any) -> int:
+    return int(connection.execute(query).scalar_one() or 0)
+
+
+def _count(connection: Connection, rows: Table) -> int:
+    return _one(connection, select(func.count()).select_from(rows))
+
+
+def _conversations(connection: Connection, space: str | None) -> tuple[int, int]:
+    rows = table_of(ConversationRow)
+    query = select(func.count(), func.coalesce(func.sum(rows.c.message_count), 0))
+    found = connection.execute(_of(query, rows, space)).one()
+    return int(found[0]), int(found[1])
+
+
+def _days(connection: Connection, space: str | None) -> list[DayGroup]:
+    rows = table_of(ConversationRow)
+    query = select(rows.c.day, func.count(), func.sum(rows.c.message_count))
+    query = _of(query, rows, space).group_by(rows.c.day).order_by(rows.c.day.desc()).limit(MOST_DAYS)
+    found = connection.execute(query).all()
+    return [DayGroup(row[0], int(row[1]), int(row[2])) for row in reversed(found)]
+
+
+def _groups(connection: Connection, name: str, space: str | None) -> list[Group]:
+    by = _topics.c[name]
+    amount = func.sum(_topics.c.fragments)
+    query = _of(select(by, amount, func.sum(_topics.c.tokens)), _topics, space)
+    found = connection.execute(query.group_by(by).order_by(amount.desc(), by).limit(MOST_GROUPS))
+    return [Group(str(row[0]), int(row[1]), int(row[2])) for row in found]
+
+
+def _steps(connection: Connection) -> list[StepGroup]:
+    from aethergrid_pipelines.flow.steps import CHAIN
+
+    query = select(
+        _progress.c.step,
+        func.sum(_progress.c.conversations),
+        func.sum(_progress.c.rows_made),
+        func.max(_progress.c.last_processed_at, type_=UtcDateTime()),
+    ).group_by(_progress.c.step)
+    found = {row[0]: StepGroup(row[0], int(row[1]), int(row[2] or 0), row[3]) for row in connection.execute(query)}
+    return [found.get(step.name) or StepGroup(step.name, 0, 0, None) for step in CHAIN]
+
+
+def _sources(connection: Connection, space: str | None) -> list[SourceGroup]:
+    files = table_of(ImportedFile)
+    sums: Sequence[Any] = [func.sum(files.c[name]) for name in ("read", "stored", "merged", "rejected")]
+    unfinished = func.count().filter(files.c.complete.is_(False))
+    query = select(files.c.source, func.count(), unfinished, *sums, func.max(files.c.imported_at))
+    found = connection.execute(_of(query, files, space).group_by(files.c.source).order_by(files.c.source))
+    groups = []
+    for source, count, incomplete, read, stored, merged, rejected, last in found:
+        skipped = read - stored - merged - rejected
+        figures = (int(value) for value in (count, incomplete, read, stored, merged, skipped, rejected))
+        groups.append(SourceGroup(source, *figures, last_import_at=last))
+    return groups
+
+
+def _of(query: Any, rows: Any, space: str | None) -> Any:
+    return query if space is None else query.where(rows.c.space == space)
