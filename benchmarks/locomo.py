@@ -48,14 +48,14 @@ def turns(conversation: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
     """The turns as records of the JSONL form; a session's turns follow each other by the minute."""
     numbers = sorted(int(found[1]) for key in conversation if (found := _SESSION.fullmatch(key)))
     for number in numbers:
-        begun = dt.datetime.strptime(conversation[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y")
+        begun = dt.datetime.strptime(f"{conversation[f'session_{number}_date_time']} Z", "%I:%M %p on %d %B, %Y %z")
         for index, turn in enumerate(conversation[f"session_{number}"]):
             caption = turn.get("blip_caption")
             yield {
                 "conversation": name,
                 "source": SOURCE,
                 "id": turn["dia_id"],
-                "timestamp": (begun + dt.timedelta(minutes=index)).replace(tzinfo=dt.UTC).isoformat(),
+                "timestamp": (begun + dt.timedelta(minutes=index)).isoformat(),
                 "role": "user",
                 "name": turn["speaker"],
                 "content": f"{turn['text']} [shares {caption}]" if caption else turn["text"],
@@ -63,7 +63,7 @@ def turns(conversation: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
 
 
 def questions(conversation: dict[str, Any], known: set[str]) -> Iterator[Question]:
-    """The questions of categories 1–4 with evidence. An evidence string may name several turns, or hold a stray zero."""
+    """The questions of categories 1–4 with evidence. A string may name several turns, or hold a stray zero."""
     for item in conversation["qa"]:
         found = {
             f"D{int(session)}:{int(turn)}"
