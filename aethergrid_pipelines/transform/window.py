@@ -1,0 +1,60 @@
+"""The lexical fields of a chunk: its own terms and those of its neighbours.
+
+In conversations the words that a question uses often stand in the turn before or after the answer.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aethergrid_pipelines.records.flow import Chunk
+from aethergrid_pipelines.transform.analyse import date_terms, index_terms
+
+SESSION_GAP = dt.timedelta(hours=4)
+"""A longer silence ends a session; neighbours are of the same one."""
+
+MOST_TERMS = 120
+"""How many terms a neighbour contributes: those nearest to the chunk."""
+
+_FAR = (2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalFields:
+    """Terms joined by single spaces: of the chunk (with date, speaker and heading), of its direct neighbours, and of
+    those two and three away."""
+
+    body: str
+    near: str
+    far: str
+
+
+def lexical_fields(chunks: Sequence[Chunk]) -> list[LexicalFields]:
+    """The fields of each of the chunks of one conversation, given in order."""
+    terms = [index_terms(chunk.text) for chunk in chunks]
+    before = [" ".join(own[-MOST_TERMS:]) for own in terms]
+    after = [" ".join(own[:MOST_TERMS]) for own in terms]
+    sessions = _sessions(chunks)
+
+    def around(at: int, distances: Sequence[int]) -> str:
+        earlier = [before[at - d] for d in reversed(distances) if at >= d and sessions[at - d] == sessions[at]]
+        later = [after[at + d] for d in distances if at + d < len(chunks) and sessions[at + d] == sessions[at]]
+        return " ".join(part for part in (*earlier, *later) if part)
+
+    return [
+        LexicalFields(" ".join((*_header(chunk), *terms[at])), around(at, (1,)), around(at, _FAR))
+        for at, chunk in enumerate(chunks)
+    ]
+
+
+def _header(chunk: Chunk) -> list[str]:
+    return [*date_terms(chunk.timestamp), *index_terms(f"{chunk.speaker or chunk.role}\n{chunk.heading or ''}")]
+
+
+def _sessions(chunks: Sequence[Chunk]) -> list[int]:
+    """The number of the session of each chunk."""
+    numbers: list[int] = []
+    for at, chunk in enumerate(chunks):
+        silent = at > 0 and chunk.timestamp - chunks[at - 1].timestamp > SESSION_GAP
+        numbers.append((numbers[-1] + silent) if numbers else 0)
+    return numbers
