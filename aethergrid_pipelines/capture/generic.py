@@ -66,6 +66,8 @@ class Generic:
 def read_posted(records: Iterable[object], *, space: str, received: dt.datetime) -> Iterator[Outcome]:
     """The outcomes of records that were sent and not written to a file; their «line» is their place, from 1.
 
+    One that could not be parsed is given as its ``UnreadableJson``.
+
     What says no time is of ``received``. A message of the first form with neither id nor time is named by its role
     and content: a second request must not take the place of the first one, and a repeated one must add nothing.
     """
@@ -148,6 +150,8 @@ class _Reading:
         for number, record in enumerate(records, start=1):
             if isinstance(record, dict):
                 yield from self._object(record, number, warning)
+            elif isinstance(record, UnreadableJson):
+                yield Rejected(number, str(record))
             else:
                 yield Rejected(number, f"expected an object, not {json_type(record)}")
 

@@ -81,7 +81,7 @@ class SourceGroup:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Counts over all spaces, or over one where that is asked for; ``chunks``, ``vectors`` and ``steps`` are of all.
+    """Counts over all spaces; where one is asked for, only chunks, vectors, fragments and steps are still of all.
 
     ``fragments`` counts what the ledger says is stored. Groups are the largest ones, days the latest.
     """
@@ -172,12 +172,20 @@ def _sources(connection: Connection, space: str | None) -> list[SourceGroup]:
     unfinished = func.count().filter(files.c.complete.is_(False))
     query = select(files.c.source, func.count(), unfinished, *sums, func.max(files.c.imported_at))
     found = connection.execute(_of(query, files, space).group_by(files.c.source).order_by(files.c.source))
-    groups = []
-    for source, count, incomplete, read, stored, merged, rejected, last in found:
-        skipped = read - stored - merged - rejected
-        figures = (int(value) for value in (count, incomplete, read, stored, merged, skipped, rejected))
-        groups.append(SourceGroup(source, *figures, last_import_at=last))
-    return groups
+    return [
+        SourceGroup(
+            source=row[0],
+            files=row[1],
+            incomplete=row[2],
+            read=int(row[3]),
+            stored=int(row[4]),
+            merged=int(row[5]),
+            skipped=int(row[3] - row[4] - row[5] - row[6]),
+            rejected=int(row[6]),
+            last_import_at=row[7],
+        )
+        for row in found
+    ]
 
 
 def _of(query: Any, rows: Any, space: str | None) -> Any:

@@ -1,0 +1,47 @@
+"""The query service: ``create_app`` is what uvicorn runs (``--factory``)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from aethergrid_pipelines.api import conversations, health, ingest, problems, query, stats
+from aethergrid_pipelines.api.components import Components
+from aethergrid_pipelines.api.guard import Guard
+from aethergrid_pipelines.settings import Settings, load_settings
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+DESCRIPTION = """One memory for every AI model: ask it, add to it, forget from it.
+
+JSON names are camelCase; snake_case is accepted. Errors are problems (RFC 9457) that name field and reason. Where
+`API_KEY` is set, send it as `Authorization: Bearer …` or `X-API-Key`; `/api/health` needs none."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. Nothing is opened before it starts; model and index are then loaded in the background."""
+    chosen = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        components = Components(chosen)
+        app.state.components = components
+        app.state.probes = health.Probes(components)
+        components.warm_up()
+        yield
+        app.state.probes.close()
+        components.close()
+
+    app = FastAPI(
+        title="AetherGrid",
+        version=version("aethergrid-pipelines"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    problems.install(app)
+    app.add_middleware(Guard, key=chosen.api_key)
+    for room in (query, ingest, conversations, stats, health):
+        app.include_router(room.router, prefix="/api")
+    return app

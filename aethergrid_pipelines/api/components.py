@@ -1,0 +1,98 @@
+"""The stores and the embedder that requests use.
+
+Each is opened at its first use, so that one that is missing or wrongly set fails the requests that need it, not all.
+"""
+
+import logging
+from collections.abc import Callable
+from threading import RLock, Thread
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
+from aethergrid_pipelines.query.opening import open_search
+from aethergrid_pipelines.query.records import SearchRequest
+from aethergrid_pipelines.query.search import Search
+from aethergrid_pipelines.settings import Settings
+from aethergrid_pipelines.stores.catalog import Catalog
+from aethergrid_pipelines.stores.conversations import ConversationStore
+from aethergrid_pipelines.stores.errors import StoreUnavailable
+from aethergrid_pipelines.stores.select import open_catalog, open_conversation_store, open_vector_store
+from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch, VectorStore
+
+if TYPE_CHECKING:
+    from aethergrid_pipelines.flow.stores import Stores
+
+logger = logging.getLogger(__name__)
+
+Opened = TypeVar("Opened")
+
+UNREADY = (StoreUnavailable, EmbedderUnavailable, UnknownEmbedder, DimensionMismatch, CollectionMissing)
+"""What a component raises that cannot serve now."""
+
+
+class Components:
+    """Thread-safe. Properties raise what opening raises, at every use until it succeeds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = RLock()
+        self._opened: dict[str, Any] = {}
+
+    @property
+    def conversations(self) -> ConversationStore:
+        return self._once("conversations", lambda: open_conversation_store(self.settings))
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._once("catalog", lambda: open_catalog(self.settings))
+
+    @property
+    def vectors(self) -> VectorStore:
+        return self._once("vectors", lambda: open_vector_store(self.settings))
+
+    @property
+    def embedder(self) -> Embedder:
+        def opened() -> Embedder:
+            from aethergrid_pipelines.embedders.select import open_embedder
+
+            return open_embedder(self.settings)
+
+        return self._once("embedder", opened)
+
+    @property
+    def search(self) -> Search:
+        return self._once("search", lambda: open_search(self.settings, self.vectors, self.embedder))
+
+    def stores(self) -> "Stores":
+        """All of them as the flow takes them; closing is done here."""
+        from aethergrid_pipelines.flow.stores import Stores
+
+        return Stores(self.settings, self.conversations, self.catalog, self.vectors, self.embedder)
+
+    def warm_up(self) -> Thread:
+        """Load model and index in the background, so that the first question need not wait for them."""
+        thread = Thread(target=self._warm, name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+    def close(self) -> None:
+        """Release everything; idempotent."""
+        with self._lock:
+            opened, self._opened = self._opened, {}
+        for name in ("search", "embedder", "vectors", "catalog", "conversations"):
+            if name in opened:
+                opened[name].close()
+
+    def _warm(self) -> None:
+        try:
+            self.embedder.embed_query("warm-up")
+            self.search.search(SearchRequest(query="warm-up"))
+        except UNREADY as error:
+            logger.warning("not ready for questions: %s", error)
+
+    def _once(self, name: str, opening: Callable[[], Opened]) -> Opened:
+        if name not in self._opened:
+            with self._lock:
+                if name not in self._opened:
+                    self._opened[name] = opening()
+        return cast(Opened, self._opened[name])

@@ -1,0 +1,67 @@
+"""``/api/conversations/{id}``: read one, forget one."""
+
+import itertools
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query
+
+from aethergrid_pipelines.api.conversation_records import (
+    ConversationResponse,
+    ForgottenResponse,
+    MessageRecord,
+)
+from aethergrid_pipelines.api.dependencies import ComponentsDep, ConversationsDep
+from aethergrid_pipelines.api.problems import responses
+
+router = APIRouter(tags=["conversations"])
+
+ConversationId = Annotated[str, Path(description="The `conversationId` of a result", max_length=64)]
+
+
+@router.get("/conversations/{conversation_id}", responses=responses(401, 404, 503))
+def read(
+    conversation_id: ConversationId,
+    store: ConversationsDep,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+) -> ConversationResponse:
+    """A conversation with its messages as they were captured, in order, and where each was read."""
+    found = next(store.states(ids=[_checked(conversation_id)]), None)
+    if found is None:
+        raise _unknown(conversation_id)
+    messages = itertools.islice(store.messages([conversation_id]), offset, offset + limit)
+    return ConversationResponse(
+        **found.conversation.model_dump(),
+        day=found.day,
+        first_at=found.first_at,
+        last_at=found.last_at,
+        message_count=found.message_count,
+        messages=[MessageRecord.of(message) for message in messages],
+    )
+
+
+@router.delete("/conversations/{conversation_id}", responses=responses(401, 404, 503))
+def forget(conversation_id: ConversationId, components: ComponentsDep) -> ForgottenResponse:
+    """Erase a conversation from every store and index. It does not come back when its file is imported again."""
+    from aethergrid_pipelines.flow.forget import forget as forget_everywhere
+
+    run_id = f"forget-{uuid.uuid4()}"
+    forgotten = forget_everywhere(components.stores(), _checked(conversation_id), run_id=run_id)
+    if not forgotten.found:
+        raise _unknown(conversation_id)
+    return ForgottenResponse(conversation_id=conversation_id, run_id=run_id, remains=forgotten.remains)
+
+
+def _checked(conversation_id: str) -> str:
+    """Every id is a UUID, so anything else is known to be unknown and reaches no store."""
+    try:
+        uuid.UUID(conversation_id)
+    except ValueError:
+        raise _unknown(conversation_id) from None
+    return conversation_id
+
+
+def _unknown(conversation_id: str) -> HTTPException:
+    details: dict[str, Any] = {"status_code": 404, "detail": f"there is no conversation {conversation_id!r}"}
+    return HTTPException(**details)

@@ -1,0 +1,42 @@
+"""What routes ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from aethergrid_pipelines.api.components import Components
+from aethergrid_pipelines.query.search import Search
+from aethergrid_pipelines.settings import Settings
+from aethergrid_pipelines.stores.catalog import Catalog
+from aethergrid_pipelines.stores.conversations import ConversationStore
+
+
+def components(request: Request) -> Components:
+    """The components of the running application."""
+    found: Components = request.app.state.components
+    return found
+
+
+ComponentsDep = Annotated[Components, Depends(components)]
+
+
+def settings(opened: ComponentsDep) -> Settings:
+    return opened.settings
+
+
+def search(opened: ComponentsDep) -> Search:
+    return opened.search
+
+
+def catalog(opened: ComponentsDep) -> Catalog:
+    return opened.catalog
+
+
+def conversations(opened: ComponentsDep) -> ConversationStore:
+    return opened.conversations
+
+
+SettingsDep = Annotated[Settings, Depends(settings)]
+SearchDep = Annotated[Search, Depends(search)]
+CatalogDep = Annotated[Catalog, Depends(catalog)]
+ConversationsDep = Annotated[ConversationStore, Depends(conversations)]

@@ -1,0 +1,60 @@
+"""Who may ask: a key where one is set; otherwise nobody's web page."""
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from aethergrid_pipelines.api.problems import problem
+
+OPEN_PATHS = frozenset({"/api/health"})
+
+
+class Guard:
+    """ASGI middleware. ``scope["state"]["trusted"]`` tells whether a request on an open path could have gone further.
+
+    Without a key the API trusts whoever reaches its port. A browser reaches it for any page that is open in it (also by
+    DNS rebinding, which makes the page's own host name lead here), so requests that come from pages of other hosts than
+    this machine are refused.
+    """
+
+    def __init__(self, app: ASGIApp, key: SecretStr | None) -> None:
+        self._app = app
+        self._key = key.get_secret_value().encode() if key is not None else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refused = self._refusal(headers)
+        scope.setdefault("state", {})["trusted"] = refused is None
+        if refused is None or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        status, reason = refused
+        challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+        await problem(status, reason, headers=challenge)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> tuple[int, str] | None:
+        if self._key is None:
+            origin = headers.get("origin")
+            if origin is None or _is_this_machine(origin):
+                return None
+            return 403, f"requests from pages of {origin} need an API key: set API_KEY and send it"
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key):
+            return None
+        return 401, "send the API key as `Authorization: Bearer …` or as `X-API-Key`"
+
+
+def _is_this_machine(origin: str) -> bool:
+    try:
+        host = urlsplit(origin).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,58 @@
+"""What ``GET /api/stats`` answers: :class:`aethergrid_pipelines.flow.overview.Overview` in camelCase."""
+
+import datetime as dt
+
+from pydantic import ConfigDict
+
+from aethergrid_pipelines.query.records import Record
+
+
+class _Read(Record):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class GroupRecord(_Read):
+    name: str
+    fragments: int
+    tokens: int
+
+
+class DayRecord(_Read):
+    day: dt.date
+    conversations: int
+    messages: int
+
+
+class StepRecord(_Read):
+    step: str
+    conversations: int
+    rows: int
+    last_processed_at: dt.datetime | None
+
+
+class SourceRecord(_Read):
+    source: str
+    files: int
+    incomplete: int
+    read: int
+    stored: int
+    merged: int
+    skipped: int
+    rejected: int
+    last_import_at: dt.datetime | None
+
+
+class StatsResponse(_Read):
+    """Counts, and groups: the largest first, days ascending, steps in flow order."""
+
+    conversations: int
+    messages: int
+    chunks: int
+    vectors: int
+    fragments: int
+    models: list[GroupRecord]
+    topics: list[GroupRecord]
+    task_types: list[GroupRecord]
+    days: list[DayRecord]
+    steps: list[StepRecord]
+    sources: list[SourceRecord]
