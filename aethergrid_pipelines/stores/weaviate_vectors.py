@@ -20,6 +20,7 @@ from aethergrid_pipelines.stores.vectors import (
     OptimiseReport,
 )
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
+from aethergrid_pipelines.stores.weaviate_lexical import Ranked, best_sums
 from aethergrid_pipelines.stores.weaviate_pages import all_ids, ids_of, in_order, uuids
 from aethergrid_pipelines.stores.weaviate_schema import (
     BM25_K1,
@@ -34,6 +35,7 @@ from aethergrid_pipelines.stores.weaviate_upkeep import optimise
 
 if TYPE_CHECKING:
     from weaviate.client import WeaviateClient
+    from weaviate.collections.classes.filters import _Filters
 
 ROWS_AT_ONCE = 500
 
@@ -216,31 +218,30 @@ class WeaviateVectorStore:
         boosts: Mapping[str, float],
     ) -> list[Candidate]:
         """See the protocol. BM25 with k1 1.2 and b 0.75, summed over the fields."""
-        from weaviate.classes.query import MetadataQuery
+        from weaviate.classes.query import Filter
 
         name = self._name(collection)
         with self._connection.client() as client:
             if name not in self._known:
                 self._describe(client, name)
-        words = " ".join(distinct(terms))
-        if not words or not boosts:
+        words, passing = " ".join(distinct(terms)), condition(where)
+        if not words or limit <= 0:
             return []
-        fields, passing = [f"{field}^{boost}" for field, boost in boosts.items()], condition(where)
 
-        def search(count: int) -> list[Candidate]:
-            with self._connection.client() as client:
-                answer = client.collections.use(name).query.bm25(
-                    words,
-                    query_properties=fields,
-                    filters=passing,
-                    limit=count,
-                    return_metadata=MetadataQuery(score=True),
-                )
-            return [
-                Candidate(to_fragment(one.uuid, one.properties), _bm25(one.metadata.score)) for one in answer.objects
-            ]
+        def ranked(field: str, count: int) -> Ranked:
+            return self._matches(name, words, field, passing, count)
 
-        return best(search, limit)
+        def scored(field: str, ids: Collection[str]) -> Ranked:
+            some = list(ids)
+            parts = [some[start : start + ROWS_AT_ONCE] for start in range(0, len(some), ROWS_AT_ONCE)]
+            found: Ranked = {}
+            for part in parts:
+                found |= self._matches(name, words, field, Filter.by_id().contains_any(uuids(part)), len(part))
+            return found
+
+        sums = best_sums(boosts, limit, ranked=ranked, scored=scored)
+        there = {fragment.id: fragment for fragment in self.fetch(name, [id_ for id_, _ in sums])}
+        return [Candidate(there[id_], score) for id_, score in sums if id_ in there]
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
         """See the protocol. Weaviate keeps its indexes itself, so this waits for a queue at most and reports."""
@@ -276,6 +277,20 @@ class WeaviateVectorStore:
             raise
         self._known[collection] = described(config.description)
         return self._known[collection]
+
+    def _matches(self, name: str, words: str, field: str, passing: _Filters, count: int) -> Ranked:
+        from weaviate.classes.query import MetadataQuery
+
+        with self._connection.client() as client:
+            answer = client.collections.use(name).query.bm25(
+                words,
+                query_properties=[field],
+                filters=passing,
+                limit=count,
+                return_metadata=MetadataQuery(score=True),
+                return_properties=[],
+            )
+        return {str(one.uuid): _bm25(one.metadata.score) for one in answer.objects}
 
     def _insert(self, client: WeaviateClient, collection: str, objects: list[Any]) -> None:
         from weaviate.exceptions import WeaviateInsertManyAllFailedError

@@ -1,0 +1,283 @@
+"""What every vector store promises of a search: order, scores, filters and literal terms."""
+
+import datetime as dt
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aethergrid_pipelines.stores.vectors import DimensionMismatch, FragmentFilter
+from aethergrid_pipelines_tests.contract.fragments import (
+    BODY,
+    EVERYTHING,
+    START,
+    fragment,
+    unit_vectors,
+)
+from aethergrid_pipelines_tests.contract.vector_stores import STORES, Opened, opened
+
+
+@pytest.fixture(params=STORES)
+def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
+    address = request.getfixturevalue("weaviate_address") if request.param == "weaviate" else None
+    with opened(request.param, tmp_path, address) as store:
+        yield store
+
+
+def lexical(vectors: Opened, name: str, *terms: str, limit: int = 10, **boosts: float) -> list[int]:
+    hits = vectors.store.lexical(name, terms, where=EVERYTHING, limit=limit, boosts=boosts or BODY)
+    return [hit.fragment.ordinal for hit in hits]
+
+
+def test_an_empty_collection_has_no_candidates(vectors: Opened) -> None:
+    name = vectors.collection()
+    assert vectors.store.dense(name, unit_vectors(1)[0], where=EVERYTHING, limit=5) == []
+    assert lexical(vectors, name, "word") == []
+
+
+def test_dense_gives_the_order_and_scores_of_the_cosine(vectors: Opened) -> None:
+    name = vectors.collection()
+    matrix, query = unit_vectors(500, seed=1), unit_vectors(1, seed=2)[0]
+    vectors.store.upsert(name, [fragment(n, vector=row.tolist()) for n, row in enumerate(matrix)])
+    for _ in range(2):
+        hits = vectors.store.dense(name, query, where=EVERYTHING, limit=25)
+        exact = matrix @ query
+        assert [hit.fragment.ordinal for hit in hits] == np.argsort(-exact)[:25].tolist()
+        assert [hit.score for hit in hits] == pytest.approx(np.sort(exact)[::-1][:25].tolist(), abs=1e-5)
+        assert all(hit.fragment.vector == [] for hit in hits)
+        vectors.store.optimise(name)
+
+
+def test_equal_scores_are_ordered_by_id_also_at_the_cut(vectors: Opened) -> None:
+    name = vectors.collection()
+    same = unit_vectors(1)[0].tolist()
+    rows = [fragment(n, vector=same, body="equal") for n in range(60)]
+    vectors.store.upsert(name, rows)
+    first = sorted(row.id for row in rows)[:7]
+    dense = vectors.store.dense(name, unit_vectors(1)[0], where=EVERYTHING, limit=7)
+    assert [hit.fragment.id for hit in dense] == first
+    matches = vectors.store.lexical(name, ["equal"], where=EVERYTHING, limit=7, boosts=BODY)
+    assert [hit.fragment.id for hit in matches] == first
+
+
+def test_a_query_of_another_dimension_is_refused(vectors: Opened) -> None:
+    name = vectors.collection()
+    vectors.store.upsert(name, [fragment(1)])
+    with pytest.raises(DimensionMismatch):
+        vectors.store.dense(name, unit_vectors(1, dimension=8)[0], where=EVERYTHING, limit=3)
+
+
+ODD = "a'b\"c\\d*?% OR 1=1 --"
+ROWS = [
+    fragment(0),
+    fragment(1, conversation_id="conversation-2"),
+    fragment(2, source="chatgpt"),
+    fragment(3, source_model="gpt"),
+    fragment(4, task_type="debugging"),
+    fragment(5, topic="networks"),
+    fragment(6, role="assistant"),
+    fragment(7, source_model=None),
+    fragment(8, topic=ODD),
+    fragment(9, space="private"),
+    fragment(10, space="Default"),
+]
+MINUTE = dt.timedelta(minutes=1)
+MICROSECOND = dt.timedelta(microseconds=1)
+FILTERS: list[tuple[FragmentFilter, set[int]]] = [
+    (EVERYTHING, set(range(9))),
+    (FragmentFilter("private"), {9}),
+    (FragmentFilter("Default"), {10}),
+    (FragmentFilter("nobody"), set()),
+    (FragmentFilter("default' OR '1'='1"), set()),
+    (replace(EVERYTHING, conversation_ids=("conversation-2",)), {1}),
+    (replace(EVERYTHING, conversation_ids=("conversation-2", "absent", "conversation-1")), set(range(9))),
+    (replace(EVERYTHING, sources=("chatgpt",)), {2}),
+    (replace(EVERYTHING, source_models=("gpt",)), {3}),
+    (replace(EVERYTHING, source_models=("gpt", "claude")), set(range(9)) - {7}),
+    (replace(EVERYTHING, task_types=("debugging",)), {4}),
+    (replace(EVERYTHING, topics=("networks",)), {5}),
+    (replace(EVERYTHING, topics=("network",)), set()),
+    (replace(EVERYTHING, topics=(ODD,)), {8}),
+    (replace(EVERYTHING, topics=("*",)), set()),
+    (replace(EVERYTHING, roles=("assistant",)), {6}),
+    (replace(EVERYTHING, after=START + 3 * MINUTE), {3, 4, 5, 6, 7, 8}),
+    (replace(EVERYTHING, after=START + 3 * MINUTE + MICROSECOND), {4, 5, 6, 7, 8}),
+    (replace(EVERYTHING, before=START + 3 * MINUTE), {0, 1, 2, 3}),
+    (replace(EVERYTHING, before=START + 3 * MINUTE - MICROSECOND), {0, 1, 2}),
+    (replace(EVERYTHING, after=START + 2 * MINUTE, before=START + 2 * MINUTE), {2}),
+    (replace(EVERYTHING, after=(START + 8 * MINUTE).astimezone(dt.timezone(dt.timedelta(hours=9)))), {8}),
+    (
+        replace(EVERYTHING, topics=("networks", "databases"), roles=("user",), sources=("claude-code",)),
+        {0, 1, 3, 4, 5, 7},
+    ),
+    (replace(EVERYTHING, topics=("networks",), roles=("assistant",)), set()),
+]
+
+
+@pytest.fixture(scope="module", params=STORES)
+def filtered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, str]]:
+    """One collection with ROWS for all filters."""
+    from aethergrid_pipelines_tests.conftest import service
+
+    address = None
+    if request.param == "weaviate":
+        address = service("WEAVIATE_URL"), int(service("WEAVIATE_GRPC_PORT"))
+    with opened(request.param, tmp_path_factory.mktemp("filtered"), address) as store:
+        name = store.collection()
+        store.store.upsert(name, ROWS)
+        yield store, name
+
+
+@pytest.mark.parametrize(("where", "passing"), FILTERS)
+def test_a_filter_holds_before_the_search(
+    filtered: tuple[Opened, str], where: FragmentFilter, passing: set[int]
+) -> None:
+    store, name = filtered[0].store, filtered[1]
+    dense = store.dense(name, unit_vectors(1, seed=77)[0], where=where, limit=20)
+    assert {hit.fragment.ordinal for hit in dense} == passing
+    matches = store.lexical(name, ["shared"], where=where, limit=20, boosts=BODY)
+    assert {hit.fragment.ordinal for hit in matches} == passing
+
+
+def test_a_narrow_filter_gives_the_nearest_of_those_that_pass(vectors: Opened) -> None:
+    name = vectors.collection()
+    matrix, query = unit_vectors(400, seed=3), unit_vectors(1, seed=4)[0]
+    topics = ["rare" if n % 40 == 0 else "common" for n in range(400)]
+    rows = [fragment(n, vector=row.tolist(), topic=topics[n]) for n, row in enumerate(matrix)]
+    vectors.store.upsert(name, rows)
+    hits = vectors.store.dense(name, query, where=replace(EVERYTHING, topics=("rare",)), limit=5)
+    order = [n for n in np.argsort(-(matrix @ query)).tolist() if topics[n] == "rare"]
+    assert [hit.fragment.ordinal for hit in hits] == order[:5]
+
+
+def test_a_rare_term_outranks_a_common_one(vectors: Opened) -> None:
+    name = vectors.collection()
+    rows = [fragment(n, body="common filler") for n in range(20)]
+    vectors.store.upsert(name, [*rows, fragment(20, body="rare filler")])
+    assert lexical(vectors, name, "common", "rare")[0] == 20
+
+
+def test_fields_count_by_their_boosts_and_only_those_given(vectors: Opened) -> None:
+    name = vectors.collection()
+    others = [fragment(n, body="x y", near="x y", far="x y") for n in range(10, 30)]
+    one = fragment(1, body="term y", near="x y", far="x y")
+    two = fragment(2, body="x y", near="term y", far="x y")
+    vectors.store.upsert(name, [*others, one, two])
+    assert lexical(vectors, name, "term", body=1.0, near=0.5) == [1, 2]
+    assert lexical(vectors, name, "term", body=0.5, near=1.0) == [2, 1]
+    assert lexical(vectors, name, "term", near=1.0) == [2]
+    assert lexical(vectors, name, "term", far=1.0) == []
+
+
+def test_scores_are_those_of_bm25_summed_over_the_fields(vectors: Opened) -> None:
+    """Robertson and Zaragoza, «The Probabilistic Relevance Framework», 2009, with idf = ln(1 + (N − n + ½)/(n + ½)).
+
+    Far more rows match than are asked for, and the terms are not as frequent in one field as in the other.
+    """
+    name = vectors.collection()
+    generator = np.random.default_rng(11)
+    bodies = [generator.integers(0, 60, 20).astype(str).tolist() for _ in range(400)]
+    nears = [generator.integers(0, 20, length).astype(str).tolist() for length in generator.integers(1, 40, 400)]
+    pairs = enumerate(zip(bodies, nears, strict=True))
+    vectors.store.upsert(name, [fragment(n, body=" ".join(body), near=" ".join(near)) for n, (body, near) in pairs])
+    boosts, terms = {"body": 1.0, "near": 0.5}, ["3", "17", "42"]
+
+    def bm25(term: str, texts: list[list[str]], at: int) -> float:
+        n = sum(term in words for words in texts)
+        idf = math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) if n else 0.0
+        tf, mean = texts[at].count(term), sum(map(len, texts)) / len(texts)
+        return idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len(texts[at]) / mean))
+
+    exact = {
+        at: sum(bm25(term, bodies, at) + 0.5 * bm25(term, nears, at) for term in terms) for at in range(len(bodies))
+    }
+    for _ in range(2):
+        hits = vectors.store.lexical(name, terms, where=EVERYTHING, limit=10, boosts=boosts)
+        assert [hit.score for hit in hits] == pytest.approx(sorted(exact.values(), reverse=True)[:10], rel=1e-3)
+        assert [hit.score for hit in hits] == pytest.approx([exact[hit.fragment.ordinal] for hit in hits], rel=1e-3)
+        vectors.store.optimise(name)
+
+
+LITERAL = [
+    '"quoted"',
+    "a:b",
+    "AND",
+    "OR",
+    "NOT",
+    "*",
+    "wild*",
+    "(x",
+    "x^2",
+    "~",
+    "+plus",
+    "-minus",
+    "\\",
+    "'",
+    "body:x",
+]
+UNICODE = ["straße", "東京", "naïve", "Ωμέγα", "привет", "🙂", "x" * 300]
+
+
+@pytest.mark.parametrize("term", [*LITERAL, *UNICODE])
+def test_a_term_is_taken_literally(literal: tuple[Opened, str], term: str) -> None:
+    vectors, name = literal
+    assert lexical(vectors, name, term) == [[*LITERAL, *UNICODE].index(term)]
+
+
+@pytest.mark.parametrize(
+    "term", ["quoted", "wild", "wildcard", "and", "strasse", "naive", "Straße", "plus", "zzz", " "]
+)
+def test_a_term_that_is_not_there_matches_nothing(literal: tuple[Opened, str], term: str) -> None:
+    vectors, name = literal
+    assert lexical(vectors, name, term) == []
+    assert lexical(vectors, name) == []
+
+
+@pytest.fixture(scope="module", params=STORES)
+def literal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, str]]:
+    """One fragment for each odd term; the index was refreshed for half of them."""
+    from aethergrid_pipelines_tests.conftest import service
+
+    address = None
+    if request.param == "weaviate":
+        address = service("WEAVIATE_URL"), int(service("WEAVIATE_GRPC_PORT"))
+    with opened(request.param, tmp_path_factory.mktemp("literal"), address) as store:
+        name = store.collection()
+        rows = [fragment(n, body=f"{term} filler{n}") for n, term in enumerate([*LITERAL, *UNICODE])]
+        store.store.upsert(name, rows[::2])
+        store.store.optimise(name)
+        store.store.upsert(name, rows[1::2])
+        yield store, name
+
+
+def test_both_stores_find_the_same(tmp_path: Path, weaviate_address: tuple[str, int]) -> None:
+    generator = np.random.default_rng(5)
+    words = [f"w{n}" for n in range(800)]
+    weights = 1 / np.arange(1, 801)
+
+    def text(length: int) -> str:
+        return " ".join(generator.choice(words, length, p=weights / weights.sum()))
+
+    matrix = unit_vectors(2_000, seed=6)
+    rows = [
+        fragment(n, vector=row.tolist(), body=text(40), near=text(60) if n % 5 else "", far=text(80))
+        for n, row in enumerate(matrix)
+    ]
+    queries = [(query, text(6).split()) for query in unit_vectors(20, seed=7)]
+    boosts = {"body": 1.0, "near": 0.5, "far": 0.4}
+    dense, matches = [], []
+    for kind in STORES:
+        with opened(kind, tmp_path, weaviate_address) as store:
+            name = store.collection()
+            store.store.upsert(name, rows)
+            store.store.optimise(name)
+            near = [store.store.dense(name, query, where=EVERYTHING, limit=10) for query, _ in queries]
+            dense.append([[hit.fragment.id for hit in hits] for hits in near])
+            best = [store.store.lexical(name, terms, where=EVERYTHING, limit=10, boosts=boosts) for _, terms in queries]
+            matches.append([{hit.fragment.id for hit in hits} for hits in best])
+    assert dense[0] == dense[1]
+    overlaps = [len(one & two) / 10 for one, two in zip(*matches, strict=True)]
+    assert sum(overlaps) / len(overlaps) >= 0.9

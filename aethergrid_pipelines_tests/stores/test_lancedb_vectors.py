@@ -1,0 +1,176 @@
+"""What only the embedded vector store promises: nothing deleted stays in its files, and processes share its folder.
+
+Weaviate's files are the server's: it drops deleted text when it compacts them, which nobody can ask for; its
+``optimise(purge=True)`` says so in the notes and names the way to be sure, a new collection.
+"""
+
+import multiprocessing
+import threading
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aethergrid_pipelines.stores import lancedb_upkeep, lancedb_vectors
+from aethergrid_pipelines.stores.lancedb_tables import vector_segments
+from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
+from aethergrid_pipelines_tests.contract.fragments import BODY, EMBEDDER, EVERYTHING, fragment, unit_vectors
+
+SECRETS = {"content": "Limpopo", "body": "zanzibar", "near": "kilimanjaro", "far": "okavango", "title": "Serengeti"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LanceVectorStore:
+    opened = LanceVectorStore(tmp_path / "vectors")
+    opened.ensure("Fragments", dimension=16, embedder=EMBEDDER)
+    return opened
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def holding(folder: Path, word: str) -> list[Path]:
+    return [path for path in files(folder) if word.encode() in path.read_bytes()]
+
+
+def test_a_purge_leaves_nothing_of_what_was_deleted(store: LanceVectorStore, tmp_path: Path) -> None:
+    """Files may be compressed, so that no byte is found and the text is still there: hence every file is a new one."""
+    store.upsert("Fragments", [fragment(number) for number in range(300)])
+    store.upsert("Fragments", [fragment(300, **SECRETS)])
+    store.optimise("Fragments")
+    store.delete("Fragments", [fragment(300).id])
+    assert all(holding(tmp_path, SECRETS[name]) for name in ("content", "title"))
+    before = files(tmp_path / "vectors")
+    report = store.optimise("Fragments", purge=True)
+    assert report.after["versions"] == 1
+    assert [word for word in (*SECRETS.values(), fragment(300).id) if holding(tmp_path, word)] == []
+    kept = {path.name for path in before & files(tmp_path / "vectors")}
+    assert {name for name in kept if not name.endswith(".lock")} <= {"collections.json", "latest_version_hint.json"}
+    assert store.count("Fragments") == 300
+
+
+def test_a_purge_also_takes_what_was_replaced(store: LanceVectorStore, tmp_path: Path) -> None:
+    store.upsert("Fragments", [fragment(1, **SECRETS), fragment(2)])
+    assert holding(tmp_path, SECRETS["content"])
+    store.upsert("Fragments", [fragment(1)])
+    store.optimise("Fragments", purge=True)
+    assert [word for word in SECRETS.values() if holding(tmp_path, word)] == []
+
+
+def test_a_dropped_collection_leaves_no_table(store: LanceVectorStore, tmp_path: Path) -> None:
+    store.upsert("Fragments", [fragment(1, **SECRETS)])
+    store.drop("Fragments")
+    assert [word for word in SECRETS.values() if holding(tmp_path, word)] == []
+
+
+def _follow(folder: Path, written: Event, seen: "multiprocessing.Queue[list[int]]") -> None:
+    reader = LanceVectorStore(folder)
+    for _ in range(2):
+        hits = reader.lexical("Fragments", ["shared"], where=EVERYTHING, limit=50, boosts=BODY)
+        seen.put(sorted(hit.fragment.ordinal for hit in hits))
+        written.wait(60)
+
+
+def _write(folder: Path, numbers: range) -> None:
+    writer = LanceVectorStore(folder)
+    for start in numbers[::5]:
+        writer.upsert("Fragments", [fragment(number) for number in range(start, start + 10)])
+
+
+def test_a_reader_in_another_process_sees_each_write_and_switch(store: LanceVectorStore, tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    written, seen = spawn.Event(), spawn.Queue()
+    store.upsert("Fragments", [fragment(1)])
+    reader = spawn.Process(target=_follow, args=(tmp_path / "vectors", written, seen))
+    reader.start()
+    assert seen.get(timeout=60) == [1]
+    store.upsert("Fragments", [fragment(2)])
+    written.set()
+    assert seen.get(timeout=60) == [1, 2]
+    reader.join(60)
+    assert reader.exitcode == 0
+
+
+def test_two_processes_write_the_same_ids_once(store: LanceVectorStore, tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    parts = [range(50), range(25, 75)]
+    writers = [spawn.Process(target=_write, args=(tmp_path / "vectors", numbers)) for numbers in parts]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    ids = list(store.ids("Fragments"))
+    assert len(ids) == len(set(ids)) == 80
+
+
+def test_readers_and_writers_survive_purges(store: LanceVectorStore) -> None:
+    store.upsert("Fragments", [fragment(number) for number in range(100)])
+    errors: list[BaseException] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        try:
+            while not stop.is_set():
+                assert store.count("Fragments") >= 100
+                hits = store.lexical("Fragments", ["word7"], where=EVERYTHING, limit=5, boosts=BODY)
+                assert [hit.fragment.ordinal for hit in hits] == [7]
+                assert store.dense("Fragments", unit_vectors(1)[0], where=EVERYTHING, limit=5)
+        except BaseException as error:  # noqa: BLE001  (a thread's failure has to reach the test)
+            errors.append(error)
+
+    def write() -> None:
+        try:
+            for number in range(100, 130):
+                store.upsert("Fragments", [fragment(number)])
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    reader, writer = threading.Thread(target=read), threading.Thread(target=write)
+    reader.start()
+    writer.start()
+    for _ in range(5):
+        store.optimise("Fragments", purge=True)
+        store.optimise("Fragments")
+    writer.join()
+    stop.set()
+    reader.join()
+    assert errors == []
+    assert store.count("Fragments") == 130
+
+
+def test_above_the_threshold_a_graph_is_built_and_scores_stay_exact(
+    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lancedb_upkeep, "EXACT_ROWS", 500)
+    monkeypatch.setattr(lancedb_vectors, "EXACT_ROWS", 500)
+    matrix, query = unit_vectors(1_200, seed=8), unit_vectors(1, seed=9)[0]
+    rows = [fragment(n, vector=row.tolist(), topic="rare" if n % 100 == 0 else "t") for n, row in enumerate(matrix)]
+    store.upsert("Fragments", rows[:1_000])
+    assert store.optimise("Fragments").after["vector_graphs"] == 1
+    store.upsert("Fragments", rows[1_000:])
+    hits = store.dense("Fragments", query, where=EVERYTHING, limit=20)
+    exact = matrix @ query
+    nearest = set(np.argsort(-exact)[:20].tolist())
+    assert len(nearest & {hit.fragment.ordinal for hit in hits}) >= 19
+    assert [hit.score for hit in hits] == pytest.approx([exact[hit.fragment.ordinal] for hit in hits], abs=1e-5)
+    store.optimise("Fragments", purge=True)
+    table = store._tables.open(store._catalog.resolve("Fragments"))
+    assert vector_segments(table) == 1
+
+
+def test_optimising_adds_new_rows_to_the_indexes_and_joins_files(store: LanceVectorStore) -> None:
+    for number in range(20):
+        store.upsert("Fragments", [fragment(number)])
+    report = store.optimise("Fragments")
+    assert (report.before["data_files"], report.before["unindexed_rows"]) == (20, 20)
+    assert (report.after["data_files"], report.after["unindexed_rows"]) == (1, 0)
+
+
+def test_a_table_that_an_interrupted_call_left_out_is_made_up_for(store: LanceVectorStore) -> None:
+    store._tables.drop(store._catalog.resolve("Fragments"))
+    store.ensure("Fragments", dimension=16, embedder=EMBEDDER)
+    store.upsert("Fragments", [fragment(1)])
+    assert store.count("Fragments") == 1
