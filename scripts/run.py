@@ -32,6 +32,11 @@ class Stop(Exception):
     """Something that ends ``make run``; the message is for the person in front of it."""
 
 
+def end_of(log: Path) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+
+
 class Service:
     """A child process in a session of its own, so that Ctrl-C reaches it through :meth:`stop` and only once."""
 
@@ -52,8 +57,7 @@ class Service:
     def require_alive(self) -> None:
         """Raise :class:`Stop`, with the end of the log, where the process has ended."""
         if self.process.poll() is not None:
-            end = "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
-            raise Stop(f"{self.name} ended with {self.process.returncode}. The end of {self.log}:\n{end}")
+            raise Stop(f"{self.name} ended with {self.process.returncode}. The end of {self.log}:\n{end_of(self.log)}")
 
     def ask_to_stop(self) -> None:
         """Pass Ctrl-C on to the process and its children."""
@@ -123,25 +127,25 @@ def wait_for(url: str, services: Sequence[Service]) -> None:
     raise Stop(f"{url} does not answer after {READY_SECONDS} s; see {services[0].log}")
 
 
-def load_samples(environment: dict[str, str]) -> str:
+def load_samples(environment: dict[str, str], log: Path) -> str:
     """Import and materialise the sample conversations; the first question that they answer.
 
     The work is that of ``make demo``, whose last line says what it asked.
     """
-    finished = subprocess.run(
-        [sys.executable, "-m", "aethergrid_pipelines.demo"],
-        cwd=REPOSITORY,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    lines = finished.stdout.splitlines()
+    with log.open("ab") as output:
+        finished = subprocess.run(
+            [sys.executable, "-m", "aethergrid_pipelines.demo"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            check=False,
+        )
     if finished.returncode != 0:
-        raise Stop("The sample conversations could not be loaded:\n" + "\n".join(lines[-30:]))
-    summary: dict[str, Any] = json.loads(lines[-1])
+        raise Stop(f"The sample conversations could not be loaded. The end of {log}:\n{end_of(log)}")
+    summary: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     console.print(
         f"Sample conversations: {summary['embedded']} texts embedded, {summary['upserted']} fragments written "
         f"in {summary['seconds']:.1f} s"
@@ -151,9 +155,11 @@ def load_samples(environment: dict[str, str]) -> str:
 
 def first_answer(api: str, question: str) -> None:
     """Ask the API and print the best hit."""
+    key = load_settings().api_key
+    headers = {} if key is None else {"X-API-Key": key.get_secret_value()}
     try:
         answer = httpx.post(
-            f"{api}/api/query/semantic", json={"query": question, "maxResults": 1}, timeout=60
+            f"{api}/api/query/semantic", json={"query": question, "maxResults": 1}, headers=headers, timeout=60
         ).raise_for_status()
     except httpx.HTTPError as error:
         raise Stop(f"The first query failed: {error}") from error
@@ -216,7 +222,7 @@ def serve(services: list[Service], home: Path) -> None:
     wait_for(f"{api}/openapi.json", services)
     if os.environ.get("AETHERGRID_SAMPLES") != "0":
         console.print(f"Loading the sample conversations; watch them at {ui}/assets …")
-        first_answer(api, load_samples(environment))
+        first_answer(api, load_samples(environment, logs / "samples.log"))
     console.print(
         f"\n  Dagster UI   {ui}/assets\n  API          {api}/docs\n  logs         {logs}\n  memory       {home}\n\n"
         "Ctrl-C stops everything."
