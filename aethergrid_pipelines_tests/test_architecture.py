@@ -13,7 +13,8 @@ MAY_KNOW = {
     "records": set[str](),
     "transform": {"records", "embedders.protocol"},
     "embedders": {"records", "settings", *PROTOCOLS},
-    "stores": {"records", "settings", "embedders.protocol"},
+    # The journal of imports implements a protocol of capture.
+    "stores": {"records", "settings", "embedders.protocol", "capture.account", "capture.protocol"},
     "capture": {"records", "settings", "adapters", *PROTOCOLS},
     "adapters": {"records"},
     "query": {"records", "transform", "embedders", "settings", *PROTOCOLS},
