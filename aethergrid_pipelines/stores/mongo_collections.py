@@ -36,19 +36,22 @@ class MongoCollections:
 
 
 def connect(url: str) -> MongoClient[Document]:
-    """A client that has not connected yet. Whoever waits for a server that is away waits five seconds."""
+    """A client that has not connected yet. Where the URL says nothing else (``serverSelectionTimeoutMS``), whoever
+    waits for a server that is away waits five seconds."""
     from pymongo import MongoClient
+
+    patience: Document = {} if "serverselectiontimeoutms=" in url.lower() else {"serverSelectionTimeoutMS": 5_000}
 
     return MongoClient(
         url,
         appname="aethergrid",
         connect=False,
-        serverSelectionTimeoutMS=5_000,
         connectTimeoutMS=5_000,
         # No single operation may outlast the time after which its writer counts as dead.
         socketTimeoutMS=60_000,
         # What a change stream reports is what a majority has; what append reports as stored is, too.
         w="majority",
+        **patience,
     )
 
 
