@@ -5,7 +5,6 @@ their lineage. The last line is JSON for scripts.
 """
 
 import json
-import logging
 import os
 import sys
 import time
@@ -54,10 +53,13 @@ def materialise_assets(stores: "Stores", instance: "dg.DagsterInstance") -> dict
     from aethergrid_pipelines.definitions import build_defs
 
     job = build_defs().resolve_job_def(INGEST_JOB)
+    quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
     figures: dict[str, Counter[str]] = {name: Counter() for name in ASSETS}
     days = stale_days(stores) | {day for day, _ in stores.conversations.days()}
     for first, last in day_ranges(days):
-        result = job.execute_in_process(instance=instance, tags=range_tags(first, last), raise_on_error=False)
+        result = job.execute_in_process(
+            run_config=quiet, instance=instance, tags=range_tags(first, last), raise_on_error=False
+        )
         if not result.success:
             raise RuntimeError(f"run {result.run_id} failed; the log above says why")
         for name in ASSETS:
@@ -140,7 +142,6 @@ def main() -> None:
     """The command line: people read stderr and stdout, scripts the last line of stdout."""
     from rich.console import Console
 
-    logging.getLogger("dagster").setLevel(logging.WARNING)
     if not SAMPLES.is_dir():
         sys.exit("the sample conversations are missing: run the demo from a checkout of the project")
     try:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from typing import Any
 
 import dagster as dg
 
@@ -14,7 +15,7 @@ INGEST_JOB = "ingest"
 PURGE_BATCH = 1_000
 
 
-def build_jobs() -> list[dg.JobDefinition | dg.UnresolvedAssetJobDefinition]:
+def build_jobs() -> list[Any]:
     """All jobs. They run in process: starting a process for each step costs more than most steps do."""
     ingest = dg.define_asset_job(
         INGEST_JOB,
