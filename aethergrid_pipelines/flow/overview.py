@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, column, func, select, table
+from sqlalchemy import Connection, Table, and_, column, func, select, table
 
 from aethergrid_pipelines.records.columns import UtcDateTime
 from aethergrid_pipelines.records.tables import (
@@ -13,6 +13,7 @@ from aethergrid_pipelines.records.tables import (
     ConversationRow,
     FragmentRow,
     ImportedFile,
+    StepState,
     Vector,
     table_of,
 )
@@ -190,3 +191,13 @@ def _sources(connection: Connection, space: str | None) -> list[SourceGroup]:
 
 def _of(query: Any, rows: Any, space: str | None) -> Any:
     return query if space is None else query.where(rows.c.space == space)
+
+
+def last_runs(catalog: Catalog) -> dict[str, str]:
+    """The id of the run that last processed something, by step. Reads all step states."""
+    states = table_of(StepState)
+    latest = select(states.c.step, func.max(states.c.processed_at).label("at")).group_by(states.c.step).subquery()
+    newest = and_(states.c.step == latest.c.step, states.c.processed_at == latest.c.at)
+    query = select(states.c.step, func.max(states.c.run_id)).join(latest, newest).group_by(states.c.step)
+    with catalog.reading() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}

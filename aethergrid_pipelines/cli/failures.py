@@ -1,0 +1,37 @@
+"""Errors that people can do something about, in one line."""
+
+import os
+
+
+def explained(error: Exception) -> str | None:
+    """What went wrong and what to do; ``None`` for an error that nobody foresaw."""
+    from pydantic import ValidationError
+
+    from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable, UnknownEmbedder
+    from aethergrid_pipelines.stores.errors import StoreUnavailable
+    from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch
+
+    if isinstance(error, ValidationError):
+        return "; ".join(_mistake(dict(found)) for found in error.errors())
+    if isinstance(error, StoreUnavailable):
+        return f"{error}. `aethergrid doctor` looks at every component"
+    if isinstance(error, EmbedderUnavailable | UnknownEmbedder | DimensionMismatch | CollectionMissing):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    return None
+
+
+def wants_traceback() -> bool:
+    """Whether LOG_LEVEL is DEBUG."""
+    return os.environ.get("LOG_LEVEL", "").strip().upper() == "DEBUG"
+
+
+def _mistake(found: dict[str, object]) -> str:
+    location = found["loc"]
+    names = [str(part) for part in location] if isinstance(location, tuple) else []
+    name = ".".join(names)
+    # Settings are known by the name of their variable.
+    known = name.upper() if len(names) == 1 and names[0] not in {"query", "filters"} else name
+    reason = str(found["msg"]).removeprefix("Value error, ")
+    return f"{known}: {reason}" if known else reason

@@ -1,0 +1,39 @@
+"""What commands print: answers to stdout, everything else to stderr."""
+
+import json
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@lru_cache(maxsize=1)
+def answers() -> "Console":
+    """For what was asked for."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@lru_cache(maxsize=1)
+def errors() -> "Console":
+    """For progress and problems."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, readable by people and programs."""
+    import typer
+
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters: what was captured must not steer the terminal."""
+    return _CONTROLS.sub("\ufffd", text)

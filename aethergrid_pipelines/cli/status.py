@@ -1,0 +1,76 @@
+"""``aethergrid status``."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aethergrid_pipelines.cli.output import answers, print_json
+
+if TYPE_CHECKING:
+    from aethergrid_pipelines.flow.stores import Stores
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """What the memory holds, how far each step is, what is stale, and what was imported."""
+    from aethergrid_pipelines.flow.stores import open_stores
+    from aethergrid_pipelines.settings import load_settings
+
+    with open_stores(load_settings()) as stores:
+        found = _status(stores)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def _status(stores: "Stores") -> dict[str, Any]:
+    from aethergrid_pipelines.cli.components import addresses
+    from aethergrid_pipelines.flow.overview import last_runs, overview
+    from aethergrid_pipelines.flow.scope import Scope
+    from aethergrid_pipelines.flow.steps import CHAIN
+
+    counted = dataclasses.asdict(overview(stores.catalog))
+    runs = last_runs(stores.catalog)
+    stale = {step.name: sum(1 for _ in step.stale(stores, Scope())) for step in CHAIN}
+    steps = [{**step, "stale": stale[step["step"]], "last_run": runs.get(step["step"])} for step in counted["steps"]]
+    active = stores.vectors.active()
+    index = None
+    if active is not None:
+        collection, embedder, dimension = active
+        fragments = stores.vectors.count(collection)
+        index = {"collection": collection, "embedder": embedder, "dimension": dimension, "fragments": fragments}
+    days = stores.conversations.days()
+    captured = {"conversations": sum(count for _, count in days), "days": len(days)}
+    return {"stores": addresses(stores), "captured": captured, "index": index, **counted, "steps": steps}
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    console = answers()
+    for role, address in found["stores"].items():
+        console.print(f"{role:<14} {address}", markup=False, soft_wrap=True)
+    captured, index = found["captured"], found["index"]
+    console.print(f"\n{captured['conversations']} conversations captured on {captured['days']} days", markup=False)
+    if index is None:
+        console.print("There is no index yet: aethergrid import PATH, then aethergrid process")
+    else:
+        about = f"{index['collection']} ({index['embedder']}, {index['dimension']} dimensions)"
+        console.print(f"{index['fragments']} fragments in {about}", markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("\nstep")
+    for name in ("\nconversations", "\nrows", "\nstale"):
+        table.add_column(name, justify="right")
+    table.add_column("\nlast processed")
+    table.add_column("\nlast run", overflow="fold")
+    for step in found["steps"]:
+        last = f"{step['last_processed_at']:%Y-%m-%d %H:%M:%S}" if step["last_processed_at"] else "never"
+        figures = (str(step[name]) for name in ("conversations", "rows", "stale"))
+        table.add_row(step["step"], *figures, last, step["last_run"] or "")
+    console.print(table)
+    if found["sources"]:
+        console.print()
+    for source in found["sources"]:
+        outcomes = ", ".join(f"{source[name]} {name}" for name in ("read", "stored", "merged", "skipped", "rejected"))
+        console.print(f"{source['source']}: {source['files']} files, {outcomes}", markup=False, soft_wrap=True)
