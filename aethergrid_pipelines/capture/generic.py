@@ -168,10 +168,13 @@ class _Reading:
         native_id = identifier_of(record, "conversation")
         if native_id is None:
             raise UnfitField("conversation", "expected the id of the conversation that the message belongs to")
-        conversation = self._of(record, native_id)
-        key = (conversation.source, native_id)
-        thread = self._threads.setdefault(key, self._thread(conversation))
-        thread.conversation = conversation
+        key = (_source_of(record), native_id)
+        title = text_of(record, "title")
+        thread = self._threads.get(key)
+        if thread is None:
+            thread = self._threads[key] = self._thread(self._of(record, native_id))
+        elif title is not None and title != thread.conversation.title:
+            thread.conversation = self._of(record, native_id)
         try:
             return self._place(thread, read_message(record), number, warning)
         finally:
@@ -206,7 +209,7 @@ class _Reading:
                 yield Rejected(number, error.reason, f"messages[{index}].{error.field}".removesuffix("."))
 
     def _of(self, record: Mapping[str, Any], native_id: str) -> Conversation:
-        source = identifier_of(record, "source", limit=64) or Generic.name
+        source = _source_of(record)
         return Conversation(
             id=conversation_id(self._space, source, native_id),
             space=self._space,
@@ -243,6 +246,10 @@ class _Reading:
         if said == before:
             return Merged(number)
         raise UnfitField("id", f"{native_id!r} is the id of another message of this conversation, on line {first}")
+
+
+def _source_of(record: Mapping[str, Any]) -> str:
+    return identifier_of(record, "source", limit=64) or Generic.name
 
 
 def _with_shared(message: object, shared: Mapping[str, Any], model: str | None) -> Mapping[str, Any]:
