@@ -22,10 +22,10 @@ _ESCAPES = re.compile(
 )
 # What is left of a colour when something dropped its escape character, but not `\033[0m` in code, and not `[5m]`. Only
 # looked for in a text that resets a colour somewhere.
-_RESET = re.compile(r"\[(?:0m(?![\]:])|22m|39m|m(?![\w\]:]))|\x07")
+_RESET = re.compile(r"\[(?:0m(?!\w{0,12}\]|:\d)|22m|39m|m(?![\w\]:]))|\x07")
 _REMAINS = re.compile(
     r"""(?:\^\[|[␛\ufffd])?(?<![\\"'`}])(?<!\\033)(?<!\\x1[bB])(?<!\\[eE])(?<!\\u001[bB])"""
-    r"\[(?:(?:\d|[1-4]\d|9[0-7]|10[0-7])(?:;\d{1,3}){0,8}m(?![\]:])|m(?![\w\]:])|[0-2]?K(?![\w\]:])|\?25[hl])"
+    r"\[(?:(?:\d|[1-4]\d|9[0-7]|10[0-7])(?:;\d{1,3}){0,8}m(?!\w{0,12}\]|:\d)|m(?![\w\]:])|[0-2]?K(?![\w\]:])|\?25[hl])"
     r"|\][0-9]{1,4};[^\x07\x1b\n]{0,2048}\x07"
 )
 _OVERSTRIKE = re.compile(r"[^\x08\n]\x08")

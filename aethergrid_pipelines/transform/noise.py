@@ -43,6 +43,7 @@ _EVENT = re.compile(
     rf"<(?P<tag>{_NAMES})(?:\s[^<>]{{0,200}})?>|^(?P<lead>[ \t>]*+[-*+\d.) \t]{{0,12}})(?=```|~~~)|(?P<ticks>`+)",
     re.MULTILINE,
 )
+_SPACES = re.compile(r"[ \t]*+")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _LONGEST_INLINE_CODE = 2_000
 
@@ -59,7 +60,10 @@ _DATA_URI = re.compile(
 )
 _WORD = "A-Za-z0-9+/=_%.~$@\u00c0-\u058f-"
 _UNBROKEN = re.compile(rf"(?<![{_WORD}])[{_WORD}]{{501,}}+")
-_WRAPPED = re.compile(r"^(?:[A-Za-z0-9+/]{60,}+\n){8,}+(?:[A-Za-z0-9+/]{1,100}={0,2}(?=\n|\Z))?", re.MULTILINE)
+_WRAPPED = re.compile(
+    r"^(?:[A-Za-z0-9+/]{60,}+\n){8,}+(?:(?:[A-Za-z0-9+/]{16,100}={0,2}|[A-Za-z0-9+/]{1,16}={1,2})(?=\n|\Z))?",
+    re.MULTILINE,
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]++=*+")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]++")
 _MAGIC = {
@@ -93,13 +97,20 @@ def without_tags(text: str, noise: Noise) -> str:
         if event["tag"] and closing:
             note(noise, _KINDS[event["tag"]], text[event.end() : closing[0]].strip())
             kept.append(text[copied : event.start()])
-            copied = at = closing[1]
+            copied = at = closing[1] + _blanks(text, event.start(), closing[1])
         elif event["lead"] is not None:
             block = fence_at(text, event.start())
             at = block[1] if block else _inline_code_end(text, event.end())
         elif event["ticks"]:
             at = _inline_code_end(text, event.start())
     return "".join([*kept, text[copied:]])
+
+
+def _blanks(text: str, start: int, end: int) -> int:
+    """How many spaces after ``end`` go with what began at ``start``: those that would now indent the line."""
+    at_line_start = start == 0 or text[start - 1] == "\n"
+    spaces = _SPACES.match(text, end) if at_line_start else None
+    return len(spaces[0]) if spaces else 0
 
 
 def _closings(text: str) -> dict[int, tuple[int, int]]:

@@ -15,8 +15,8 @@ _ABBREVIATIONS_TEXT = """
     al. approx. apr. art. aug. ave. bldg. blvd. bros. ca. capt. cf. ch. chap. col. corp. cmdr. dec. dept. diff. dipl.
     dr. ed. eds. eq. eqs. esp. est. etc. ex. excl. feb. fig. figs. fr. gen. gov. hon. hr. hrs. inc. incl. inst. jan. jr.
     jul. jun. lt. ltd. maj. max. min. mr. mrs. ms. mt. mx. no. nos. nov. nr. oct. op. orig. para. pg. ph.d. pl. pp.
-    pres. prof. pt. ref. refs. rep. resp. rev. sec. sect. sen. sep. sept. sgt. sr. st. str. supp. tab. tel. univ. v. ver.
-    viz. vol. vols. vs. e.g. i.e. z.b. d.h. u.a. bzw. usw. evtl. ggf. nr. hr. fr. p.ej. sra. sres. mme. mlle. env.
+    pres. prof. pt. ref. refs. rep. resp. rev. sec. sect. sen. sep. sept. sgt. sr. st. str. supp. tab. tel. univ. v.
+    ver. viz. vol. vols. vs. e.g. i.e. z.b. d.h. u.a. bzw. usw. evtl. ggf. nr. hr. fr. p.ej. sra. sres. mme. mlle. env.
 """
 _ABBREVIATIONS = frozenset(_ABBREVIATIONS_TEXT.split())
 # These do end sentences, too: before a capital letter the sentence is taken to be over.
