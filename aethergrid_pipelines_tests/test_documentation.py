@@ -56,8 +56,9 @@ def test_every_make_target_that_is_told_of_exists() -> None:
 
 
 def test_every_command_that_is_told_of_exists() -> None:
-    from aethergrid_pipelines.cli import app
     from typer.main import get_command
+
+    from aethergrid_pipelines.cli.app import app
 
     commands = set(getattr(get_command(app), "commands", {}))
     told = told_commands("aethergrid")
