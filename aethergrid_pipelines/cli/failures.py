@@ -12,7 +12,7 @@ def explained(error: Exception) -> str | None:
     from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch
 
     if isinstance(error, ValidationError):
-        return "; ".join(_mistake(dict(found)) for found in error.errors())
+        return "; ".join(_mistake(dict(found), of_settings=error.title == "Settings") for found in error.errors())
     if isinstance(error, StoreUnavailable):
         return f"{error}. `aethergrid doctor` looks at every component"
     if isinstance(error, EmbedderUnavailable | UnknownEmbedder | DimensionMismatch | CollectionMissing):
@@ -27,11 +27,10 @@ def wants_traceback() -> bool:
     return os.environ.get("LOG_LEVEL", "").strip().upper() == "DEBUG"
 
 
-def _mistake(found: dict[str, object]) -> str:
+def _mistake(found: dict[str, object], *, of_settings: bool) -> str:
     location = found["loc"]
     names = [str(part) for part in location] if isinstance(location, tuple) else []
-    name = ".".join(names)
     # Settings are known by the name of their variable.
-    known = name.upper() if len(names) == 1 and names[0] not in {"query", "filters"} else name
+    known = ".".join(names).upper() if of_settings else ".".join(names)
     reason = str(found["msg"]).removeprefix("Value error, ")
     return f"{known}: {reason}" if known else reason

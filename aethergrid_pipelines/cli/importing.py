@@ -1,5 +1,6 @@
 """``aethergrid import``."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ SHOWN_REJECTS = 20
 
 
 def import_conversations(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.", metavar="PATH…")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.", metavar="PATH...")],
     source: Annotated[str, typer.Option(help="The format, or auto.")] = "auto",
     space: Annotated[str | None, typer.Option(help="The memory to import into.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
@@ -89,11 +90,18 @@ def _show(report: "ImportReport", *, as_json: bool) -> None:
     table.add_column("source")
     for name in ("read", "stored", "merged", "skipped", "rejected"):
         table.add_column(name, justify="right")
+    folder = _common_folder([file.path for file in report.files])
     for file in report.files[:SHOWN_FILES]:
-        _row(table, file.path, file.source or file.unread or "–", file.account)
+        _row(table, file.path.removeprefix(folder), file.source or file.unread or "–", file.account)
     if len(report.files) > SHOWN_FILES:
         table.add_row(f"… and {len(report.files) - SHOWN_FILES} more files")
-    _row(table, f"{len(report.files)} files", "", report.total, style="bold")
+    _row(
+        table,
+        f"{len(report.files)} files in {folder}" if folder else f"{len(report.files)} files",
+        "",
+        report.total,
+        style="bold",
+    )
     answers().print(table)
     for reason, count in report.total.skipped.most_common():
         answers().print(f"skipped {count}: {printable(reason)}", markup=False)
@@ -109,6 +117,12 @@ def _show(report: "ImportReport", *, as_json: bool) -> None:
         answers().print(printable(f"failed {file.path}: {file.error}"), markup=False, style="red", soft_wrap=True)
     if report.interrupted:
         answers().print("Interrupted; what was read is stored. Import again to go on.", style="yellow")
+
+
+def _common_folder(paths: list[str]) -> str:
+    """The folder that all files are in, with a slash at its end; empty where it says nothing."""
+    folder = os.path.commonpath(paths) if len(paths) > 1 else ""
+    return f"{folder}/" if folder not in {"", os.sep} else ""
 
 
 def _row(table: "Table", name: str, source: str, account: "Account", *, style: str | None = None) -> None:

@@ -14,17 +14,23 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 @lru_cache(maxsize=1)
 def answers() -> "Console":
     """For what was asked for."""
-    from rich.console import Console
-
-    return Console(highlight=False)
+    return _console(stderr=False)
 
 
 @lru_cache(maxsize=1)
 def errors() -> "Console":
     """For progress and problems."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        # Nobody's window: tables need not be folded into eighty columns.
+        console.width = 200
+    return console
 
 
 def print_json(value: Any) -> None:

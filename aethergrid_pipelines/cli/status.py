@@ -59,10 +59,10 @@ def _show(found: dict[str, Any]) -> None:
         about = f"{index['collection']} ({index['embedder']}, {index['dimension']} dimensions)"
         console.print(f"{index['fragments']} fragments in {about}", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
-    table.add_column("\nstep")
+    table.add_column("\nstep", no_wrap=True)
     for name in ("\nconversations", "\nrows", "\nstale"):
         table.add_column(name, justify="right")
-    table.add_column("\nlast processed")
+    table.add_column("\nlast processed", no_wrap=True)
     table.add_column("\nlast run", overflow="fold")
     for step in found["steps"]:
         last = f"{step['last_processed_at']:%Y-%m-%d %H:%M:%S}" if step["last_processed_at"] else "never"

@@ -69,11 +69,11 @@ class Search:
 
     def _search(self, request: SearchRequest) -> SearchResponse:
         timings: Timings = {}
+        active = self._vectors.active()
+        if active is None:
+            return empty_response(NO_INDEX)
+        collection, name, dimension = active
         with _timed(timings, "total"):
-            active = self._vectors.active()
-            if active is None:
-                return empty_response(NO_INDEX, timings)
-            collection, name, dimension = active
             embedder = self._embedder_of(name, dimension)
             candidates, counts = self._candidates(collection, embedder, request, timings)
             with _timed(timings, "rank"):
