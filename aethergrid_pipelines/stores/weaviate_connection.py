@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 QUERY_SECONDS = 30
 WRITE_SECONDS = 90
-# The client repeats a search on a dead connection for a minute. A look at the port, at most once in this many seconds,
-# tells at once that nobody is there.
+# The client repeats a search on a dead connection for 63 s, which cannot be set. A look at the ports, at most once in
+# this many seconds, tells at once that nobody is there; a call within the second after the loss waits those 63 s.
 LOOK_SECONDS = 1.0
 
 UNREACHABLE = ("unavailable", "deadline exceeded", "failed to connect", "connection refused", "socket closed")

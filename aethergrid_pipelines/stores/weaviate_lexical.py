@@ -15,7 +15,9 @@ from aethergrid_pipelines.stores.candidates import MOST_TIED
 Ranked = dict[str, float]
 """Scores by id, best first."""
 
-AT_LEAST = 50
+AT_LEAST = 100
+# Lists of eight times the limit settle most queries of six terms at once; every further round asks anew.
+TIMES_LIMIT = 8
 
 
 def best_sums(
@@ -31,7 +33,7 @@ def best_sums(
     match in it. Lists are lengthened until no id outside of them can be among the best, at most to ``MOST_TIED``
     beyond the limit.
     """
-    depth = max(AT_LEAST, 2 * limit)
+    depth = min(max(AT_LEAST, TIMES_LIMIT * limit), limit + MOST_TIED)
     while True:
         lists = {field: ranked(field, depth) for field in boosts}
         cut = {field: _last(scores, depth) * boosts[field] for field, scores in lists.items()}
