@@ -118,8 +118,8 @@ class VectorStore(Protocol):
         boosts: Mapping[str, float],
     ) -> list[Candidate]:
         """The best fragments by BM25 over the fields in ``boosts`` (of ``body``, ``near``, ``far``), any term may
-        match, best first. ``terms`` went through the same analysis as the fields and are taken literally; one given twice
-        counts once."""
+        match, best first. ``terms`` went through the same analysis as the fields and are taken literally; one that is
+        given twice counts once."""
         ...
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
