@@ -1,0 +1,75 @@
+"""A child process that runs the flow and kills itself (SIGKILL) at a chosen moment of a chosen step.
+
+    python -m aethergrid_pipelines_tests.flow.killed STEP MOMENT
+
+``MOMENT`` is ``before-commit-N`` or ``after-commit-N`` of the step's N-th transaction, or ``after-upsert`` or
+``after-delete`` of the vector store's call.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aethergrid_pipelines.flow.engine import materialise
+from aethergrid_pipelines.flow.scope import Scope
+from aethergrid_pipelines.flow.steps import CHAIN
+from aethergrid_pipelines.flow.stores import Stores, open_stores
+from aethergrid_pipelines.settings import load_settings
+from aethergrid_pipelines.stores.catalog import Catalog
+
+
+def die() -> None:
+    """As if the machine's owner had sent ``kill -9``."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_at_commit(number: int, *, before: bool) -> None:
+    """Die just before or just after the N-th transaction from now on is committed."""
+    begun = 0
+    original = Catalog.writing
+
+    @contextmanager
+    def writing(self: Catalog) -> Iterator[Connection]:
+        nonlocal begun
+        begun += 1
+        mine = begun
+        with original(self) as connection:
+            yield connection
+            if mine == number and before:
+                die()
+        if mine == number:
+            die()
+
+    Catalog.writing = writing  # type: ignore[method-assign]
+
+
+def kill_after(stores: Stores, method: str) -> None:
+    """Die as soon as a method of the vector store has done its work."""
+    original: Callable[..., Any] = getattr(stores.vectors, method)
+
+    def call(collection: str, items: Sequence[Any]) -> None:
+        original(collection, items)
+        die()
+
+    setattr(stores.vectors, method, call)
+
+
+def main(step_name: str, moment: str) -> None:
+    """Run the steps in order; when it is the turn of ``step_name``, set the trap."""
+    with open_stores(load_settings()) as stores:
+        for step in CHAIN:
+            if step.name == step_name:
+                if moment.startswith(("after-commit-", "before-commit-")):
+                    kill_at_commit(int(moment[-1]), before=moment.startswith("before"))
+                else:
+                    kill_after(stores, moment.removeprefix("after-"))
+            materialise(stores, step, Scope(), run_id="killed")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
