@@ -113,7 +113,7 @@ def test_what_needs_a_store_waits_until_it_is_healthy(service: str) -> None:
 def test_no_secret_has_a_default() -> None:
     text = (REPOSITORY / "docker/compose.yaml").read_text()
 
-    for name in ("POSTGRES_PASSWORD", "WEAVIATE_API_KEY", "REDIS_PASSWORD"):
+    for name in ("POSTGRES_PASSWORD", "WEAVIATE_API_KEY", "REDIS_PASSWORD", "API_KEY"):
         assert f"${{{name}:?" in text
         assert f"${{{name}:-" not in text
 
