@@ -80,6 +80,11 @@ def test_a_snapshot_that_repeats_what_is_there_is_not_doubled(tmp_path: Path, sn
     assert message.metadata.get("thinking") in {None, "T"}
 
 
+def test_the_usage_of_an_older_snapshot_that_comes_late_does_not_count(tmp_path: Path) -> None:
+    rows = [assistant(f"a{count}", "msg_1", text("Hi"), usage={"output_tokens": count}) for count in (1, 9, 3)]
+    assert _messages(tmp_path, *rows)[0].metadata["tokens"] == {"output": 9}
+
+
 def test_what_is_said_twice_within_one_row_stays_twice(tmp_path: Path) -> None:
     (message,) = _messages(tmp_path, user("u1", [text("yes"), text("yes, really")]))
     assert message.content == "yes\n\nyes, really"

@@ -124,6 +124,32 @@ def test_a_response_that_is_completed_late_is_whole_in_the_end(store: SqliteConv
     assert "First.\n\nSecond." in {message.content for message in _stored(store)}
 
 
+@pytest.mark.parametrize("titles", [(None, "T"), ("T", None), ("S", "T")])
+def test_the_last_title_that_is_given_is_the_title(
+    store: SqliteConversationStore, tmp_path: Path, titles: tuple[str | None, str | None]
+) -> None:
+    rows = [said(number, title=title) for number, title in enumerate(titles)]
+    _import(store, write_lines(tmp_path / "r.jsonl", rows))
+    assert next(store.states()).conversation.title == "T"
+
+
+def test_no_batch_holds_a_message_twice(tmp_path: Path) -> None:
+    appended: list[list[str]] = []
+
+    class Watched(SqliteConversationStore):
+        def append(self, batch: Sequence[tuple[Conversation, Sequence[Message]]]) -> list[list[Appended]]:
+            appended.append([message.id for _, messages in batch for message in messages])
+            return super().append(batch)
+
+    between = [user(f"u{number}", "…") for number in range(20)]
+    rows = [assistant("a1", "m", text("First.")), *between, assistant("a2", "m", text("Second."))]
+    watched = Watched(tmp_path / "watched.db")
+    _import(watched, write_lines(tmp_path / "s.jsonl", rows))
+    watched.close()
+    assert len(appended) == 2
+    assert all(len(ids) == len(set(ids)) for ids in appended)
+
+
 def test_what_was_forgotten_is_skipped(store: SqliteConversationStore, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "r.jsonl", [said(1), said(2)])
     _import(store, path)

@@ -1,8 +1,11 @@
 import json
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
 
+from aethergrid_pipelines.capture import registry
+from aethergrid_pipelines.capture.generic import Generic
 from aethergrid_pipelines.capture.registry import HEAD_BYTES, detect, source_named, sources
 from aethergrid_pipelines_tests.capture.rows import assistant, text, user, write_lines
 
@@ -13,10 +16,26 @@ MESSAGE = {"conversation": "c", "role": "user", "content": "x", "timestamp": 1_7
 LIST = {"id": "c", "messages": [{"role": "user", "content": "x"}]}
 
 
+class Zulip(Generic):
+    """A source as another package might bring it."""
+
+    name = "zulip"
+
+
 def test_the_installed_sources_have_their_own_names_and_the_broadest_is_asked_last() -> None:
     assert {"claude-code", "generic"} <= sources().keys()
     assert list(sources())[-1] == "generic"
     assert all(name == source.name for name, source in sources().items())
+
+
+def test_a_source_of_another_package_is_asked_before_the_broadest(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [*entry_points(group=registry.GROUP), EntryPoint("zulip", f"{__name__}:Zulip", registry.GROUP)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    sources.cache_clear()
+    try:
+        assert list(sources())[-2:] == ["zulip", "generic"]
+    finally:
+        sources.cache_clear()
 
 
 def test_an_unknown_source_is_refused_with_those_there_are() -> None:
