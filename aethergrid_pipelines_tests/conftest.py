@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from aethergrid_pipelines.settings import Settings, load_settings
+
+# The same examples on every machine, however busy it is, and no folder of examples left behind.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")
 
 SERVICE_VARIABLES = ("MONGODB_URL", "POSTGRES_URL", "REDIS_URL", "WEAVIATE_URL", "WEAVIATE_GRPC_PORT")
 SERVICES = {name: os.environ[name] for name in SERVICE_VARIABLES if name in os.environ}

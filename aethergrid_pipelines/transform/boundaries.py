@@ -95,6 +95,8 @@ class _Search:
     def __init__(self, layout: Layout, start: int, target: int, end: int) -> None:
         self.layout, self.start, self.target, self.end = layout, start, target, end
         self.best, self.cost = start, float("inf")
+        blank = _WORDS.match(layout.text, start, end)
+        self.visible = blank.end() if blank else start
 
     def prose(self, price: float, positions: Sequence[int]) -> None:
         """Consider positions outside code."""
@@ -114,7 +116,7 @@ class _Search:
             return
         room, forbidden = max(self.end - self.start, 1), self.layout.after_headings
         for at in positions:
-            if not self.start < at <= self.end:
+            if not self.visible < at <= self.end:
                 continue
             cost = price + abs(at - self.target) / room + (_AFTER_HEADING if at in forbidden else 0.0)
             if price < _STRUCTURE and self.layout.text[max(at - 3, 0) : at].rstrip().endswith((":", "：")):

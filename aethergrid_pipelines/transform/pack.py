@@ -66,7 +66,8 @@ class Splitter:
         if piece.end - piece.start > 1:
             # A single unknown token, of which the parts are several known ones.
             middle = cluster_start(self._text, piece.start, (piece.start + piece.end) // 2)
-            return [replace(piece, end=middle), replace(piece, start=middle)]
+            halves = (trimmed(self._text, *half) for half in ((piece.start, middle), (middle, piece.end)))
+            return [replace(piece, start=start, end=end) for start, end in halves if start < end]
         if piece.speaker or piece.heading:
             return [replace(piece, speaker=None, heading=None)]
         raise ValueError(
@@ -87,7 +88,8 @@ class Splitter:
             last = min(self._position(first + room, at), end)
             target = min(self._position(first + goal, at), last)
             cut = best_cut(self._layout, at, target, last, self._fits)
-            yield Piece(at, at + len(self._text[at:cut].rstrip()), self._speaker, heading)
+            if text := self._text[at:cut].rstrip():
+                yield Piece(at, at + len(text), self._speaker, heading)
             at = _first_line(self._text, cut, end)
 
     def _room(self, at: int, most: int) -> tuple[str | None, int]:

@@ -159,6 +159,14 @@ def test_one_line_of_json_is_cut_between_its_members() -> None:
     assert all(piece.startswith("{") for piece in pieces[1:])
 
 
+def test_the_indentation_of_a_line_is_no_chunk_of_its_own() -> None:
+    content = "    first_(" + "argument" * 20 + ", 1, 2, 3, 4, 5, 6)"
+    for name in ("words", "bytes", "pieces"):
+        pieces = chunk([cleaned(content)], tokenizer(name), SMALLEST_WINDOW)
+        assert "".join(piece.text for piece in pieces).replace(" ", "") == content.replace(" ", "")
+        assert all(piece.text.strip() for piece in pieces)
+
+
 def test_emoji_are_not_cut_apart() -> None:
     family = "👨‍👩‍👧‍👦"
     for name in ("words", "bytes"):

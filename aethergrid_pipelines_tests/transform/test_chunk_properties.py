@@ -50,8 +50,8 @@ def assert_sound(messages: list[CleanedMessage], chunks: list[Chunk], name: str,
 
 
 @pytest.mark.parametrize("name", ["words", "bytes", "pieces"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(said=MESSAGES, window=st.sampled_from([16, 31, 64, 256]))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(said=MESSAGES, window=st.sampled_from([8, 16, 31, 64, 256]))
 def test_chunks_fit_the_window_and_cover_the_text_in_order(
     name: str, said: list[tuple[str, str | None]], window: int
 ) -> None:
@@ -59,7 +59,7 @@ def test_chunks_fit_the_window_and_cover_the_text_in_order(
     assert_sound(messages, chunk(messages, tokenizer(name), window), name, window)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=TEXTS, window=st.sampled_from([16, 64, 256]))
 def test_a_message_is_one_chunk_exactly_when_it_fits(text: str, window: int) -> None:
     pieces = chunk([cleaned(text)], WordTokenizer(), window)
