@@ -37,11 +37,16 @@ def empty_response(hint: str) -> SearchResponse:
     )
 
 
+def clipped(similarity: float) -> float:
+    """A cosine similarity as it is shown and filtered: opposed is no less alike than unrelated."""
+    return min(1.0, max(0.0, similarity))
+
+
 def _hit(hit: Ranked, context: str | None) -> Hit:
     fragment = hit.candidate.fragment
     return Hit(
         content=fragment.content,
-        similarity=round(min(1.0, max(0.0, hit.candidate.similarity)), 6),
+        similarity=round(clipped(hit.candidate.similarity), 6),
         score=round(hit.score, 6),
         duplicates=hit.duplicates,
         metadata=Metadata.model_validate(fragment.model_dump(include=set(Metadata.model_fields))),

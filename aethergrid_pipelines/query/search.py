@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 
 from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
-from aethergrid_pipelines.query.answer import empty_response, response
+from aethergrid_pipelines.query.answer import clipped, empty_response, response
 from aethergrid_pipelines.query.context import Window, windows
 from aethergrid_pipelines.query.ranking import BOOSTS, CANDIDATES, Candidate, Ranked, collapse, rank
 from aethergrid_pipelines.query.records import Filters, SearchRequest, SearchResponse
@@ -77,7 +77,7 @@ class Search:
             embedder = self._embedder_of(name, dimension)
             candidates, counts = self._candidates(collection, embedder, request, timings)
             with _timed(timings, "rank"):
-                similar = [hit for hit in rank(candidates) if hit.candidate.similarity >= request.min_similarity]
+                similar = [hit for hit in rank(candidates) if clipped(hit.candidate.similarity) >= request.min_similarity]
                 hits = collapse(similar)[: request.max_results]
             shown: list[Fragment] = []
             if request.return_context and hits:
