@@ -5,10 +5,12 @@ from typing import Any
 
 from aethergrid_pipelines.capture.protocol import Captured
 from aethergrid_pipelines.records.conversation import Conversation, Message
-from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
+from aethergrid_pipelines.stores.conversations import MAX_MESSAGE_BYTES, Appended, ConversationStore, MessagesTooLarge
 
 MAX_MESSAGES = 1_000
 MAX_BYTES = 8 * 1024 * 1024
+
+TOO_LARGE = f"a message of more than {MAX_MESSAGE_BYTES // 1_000_000} MB"
 
 
 class Batch:
@@ -41,13 +43,23 @@ class Batch:
         self._ids.add(message.id)
         self._bytes += _weight(message)
 
-    def append_to(self, store: ConversationStore) -> list[Appended]:
-        """Append everything and be empty again. Raises ``StoreUnavailable``; the batch then stays as it is."""
+    def append_to(self, store: ConversationStore) -> list[tuple[Message, Appended | None]]:
+        """Append everything and be empty again; the result goes conversation by conversation, in the order of their
+        first messages. ``None`` for a message that is too large (:data:`TOO_LARGE`).
+
+        Raises ``StoreUnavailable``; the batch then stays as it is.
+        """
         pairs = [(self._conversations[key], messages) for key, messages in self._messages.items()]
-        outcomes = [outcome for group in store.append(pairs) for outcome in group]
+        outcomes: list[list[Appended | None]]
+        try:
+            outcomes = [list(group) for group in store.append(pairs)]
+        except MessagesTooLarge as error:
+            outcomes = error.outcomes
         self._conversations, self._messages = {}, {}
         self._ids, self._bytes = set(), 0
-        return outcomes
+        return [
+            pair for (_, sent), became in zip(pairs, outcomes, strict=True) for pair in zip(sent, became, strict=True)
+        ]
 
 
 def _weight(message: Message) -> int:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 
 from aethergrid_pipelines.capture.account import FileAccount
-from aethergrid_pipelines.capture.batch import Batch
+from aethergrid_pipelines.capture.batch import TOO_LARGE, Batch
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
 from aethergrid_pipelines.records.conversation import FIRST_DAY, Message, utc_day
 from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
@@ -52,8 +52,11 @@ class FileImport:
         if not len(self._batch):
             return
         account = self.file.account
-        for outcome in self._batch.append_to(self._store):
-            if outcome is Appended.UNCHANGED:
+        for message, outcome in self._batch.append_to(self._store):
+            if outcome is None:
+                account.rejected += 1
+                self._rejects(Rejected(message.origin.line, TOO_LARGE, "content"))
+            elif outcome is Appended.UNCHANGED:
                 account.merged += 1
             elif outcome is Appended.FORGOTTEN:
                 account.skip("forgotten")

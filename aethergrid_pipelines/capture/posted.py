@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aethergrid_pipelines.capture.account import Account
-from aethergrid_pipelines.capture.batch import Batch
+from aethergrid_pipelines.capture.batch import TOO_LARGE, Batch
 from aethergrid_pipelines.capture.file_import import AHEAD, out_of_range
 from aethergrid_pipelines.capture.generic import read_posted
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected
@@ -89,7 +89,10 @@ def account_of(posted: Sequence[PostedRecord]) -> Account:
 def _store(batch: Batch, pending: dict[str, list[PostedRecord]], store: ConversationStore) -> None:
     # A batch answers conversation by conversation, in the order in which they were added.
     rows = [row for group in pending.values() for row in group]
-    for row, appended in zip(rows, batch.append_to(store) if rows else [], strict=True):
+    for row, (_, appended) in zip(rows, batch.append_to(store) if rows else [], strict=True):
+        if appended is None:
+            row.outcome, row.field, row.reason = "rejected", "content", TOO_LARGE
+            continue
         row.outcome = _BECAME[appended]
         if appended is Appended.FORGOTTEN:
             row.reason = "forgotten"

@@ -14,7 +14,7 @@ from aethergrid_pipelines.capture.importer import ImportStopped, import_paths
 from aethergrid_pipelines.capture.interrupt import deferred_interrupt
 from aethergrid_pipelines.capture.protocol import Rejected
 from aethergrid_pipelines.records.conversation import Conversation, Message
-from aethergrid_pipelines.stores.conversations import Appended
+from aethergrid_pipelines.stores.conversations import MAX_MESSAGE_BYTES, Appended
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.sqlite_conversations import SqliteConversationStore
 from aethergrid_pipelines_tests.capture.rows import assistant, text, user, write_lines
@@ -148,6 +148,16 @@ def test_no_batch_holds_a_message_twice(tmp_path: Path) -> None:
     watched.close()
     assert len(appended) == 2
     assert all(len(ids) == len(set(ids)) for ids in appended)
+
+
+def test_a_message_that_is_too_large_is_rejected_and_the_rest_is_stored(
+    store: SqliteConversationStore, tmp_path: Path
+) -> None:
+    rows = [said(1), said(2, content="x" * (MAX_MESSAGE_BYTES + 1)), said(3)]
+    report = _import(store, write_lines(tmp_path / "r.jsonl", rows))
+    ((_, reject),) = report.rejects
+    assert (reject.line, reject.field, reject.reason) == (2, "content", "a message of more than 16 MB")
+    assert (report.total.stored, report.total.rejected) == (2, 1)
 
 
 def test_what_was_forgotten_is_skipped(store: SqliteConversationStore, tmp_path: Path) -> None:
