@@ -49,8 +49,7 @@ def build_fragments(
             task_type=label.task_type,
             complexity=label.complexity,
             language=label.language,
-            # What the model says it used for the message belongs to its first piece only, so that sums are right.
-            tokens_used=piece.tokens_used if piece.tokens_used is not None and piece.part == 0 else piece.tokens,
+            tokens_used=piece.tokens if piece.tokens_used is None else piece.tokens_used,
             body=fields.body,
             near=fields.near,
             far=fields.far,

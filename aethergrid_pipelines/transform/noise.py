@@ -18,7 +18,6 @@ _KINDS = {
     "system-reminder": "system_reminder",
     "command-name": "command",
     "command-message": "command",
-    "command-args": "command",
     "command-contents": "command",
     "local-command-stdout": "command_output",
     "local-command-stderr": "command_output",
@@ -36,7 +35,9 @@ _KINDS = {
     "environment_context": "environment",
     "user_instructions": "instructions",
 }
-_NAMES = "|".join(sorted(_KINDS, key=len, reverse=True))
+# What a person typed after a command's name: the tag goes, the words stay.
+_TYPED = frozenset({"command-args"})
+_NAMES = "|".join(sorted(_KINDS.keys() | _TYPED, key=len, reverse=True))
 _OPENING = re.compile(rf"<({_NAMES})(?:\s[^<>]{{0,200}})?>")
 _TAG = re.compile(rf"(?<!`)<(/?)({_NAMES})(?:\s[^<>]{{0,200}})?>(?!`)")
 _EVENT = re.compile(
@@ -95,8 +96,12 @@ def without_tags(text: str, noise: Noise) -> str:
         at = event.end()
         closing = closings.get(event.start())
         if event["tag"] and closing:
-            note(noise, _KINDS[event["tag"]], text[event.end() : closing[0]].strip())
             kept.append(text[copied : event.start()])
+            inside = text[event.end() : closing[0]]
+            if event["tag"] in _TYPED:
+                kept.append(inside)
+            else:
+                note(noise, _KINDS[event["tag"]], inside.strip())
             copied = at = closing[1] + _blanks(text, event.start(), closing[1])
         elif event["lead"] is not None:
             block = fence_at(text, event.start())

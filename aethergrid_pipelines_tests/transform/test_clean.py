@@ -44,8 +44,9 @@ def test_every_field_of_a_message_comes_through() -> None:
         (
             "<command-name>/clear</command-name>\n<command-message>clear</command-message>\n<command-args></command-args>",
             "",
-            ["command", "command", "command"],
+            ["command", "command"],
         ),
+        ("<command-name>/fix</command-name><command-args>the login page</command-args>", "the login page", ["command"]),
         ("<local-command-stdout>12 files</local-command-stdout>", "", ["command_output"]),
         ("[Request interrupted by user]", "", ["interruption"]),
         ("[Request interrupted by user for tool use]\nTry again.", "Try again.", ["interruption"]),
