@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_body_size=MAX_BODY_BYTES,
     )
     problems.install(app)
-    app.add_middleware(Guard, key=chosen.api_key)
+    app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
     for room in (query, ingest, conversations, stats, health):
         app.include_router(room.router, prefix="/api")
     return app

@@ -1,4 +1,4 @@
-"""Who may ask: a key where one is set; otherwise nobody's web page."""
+"""Who may ask, and how much: a key where one is set, otherwise no stranger's web page; bodies of bounded size."""
 
 import hmac
 import ipaddress
@@ -21,8 +21,9 @@ class Guard:
     this machine are refused.
     """
 
-    def __init__(self, app: ASGIApp, key: SecretStr | None) -> None:
+    def __init__(self, app: ASGIApp, *, key: SecretStr | None, most_bytes: int) -> None:
         self._app = app
+        self._most_bytes = most_bytes
         self._key = key.get_secret_value().encode() if key is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,6 +33,10 @@ class Guard:
         headers = Headers(scope=scope)
         refused = self._refusal(headers)
         scope.setdefault("state", {})["trusted"] = refused is None
+        length = headers.get("content-length", "")
+        if refused is None and length.isdecimal() and int(length) > self._most_bytes:
+            # A body that does not say how long it is meets the application's own limit while it is read.
+            refused = 413, f"at most {self._most_bytes // 1024**2} MB at once; send several requests"
         if refused is None or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return

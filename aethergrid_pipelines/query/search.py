@@ -77,7 +77,8 @@ class Search:
             embedder = self._embedder_of(name, dimension)
             candidates, counts = self._candidates(collection, embedder, request, timings)
             with _timed(timings, "rank"):
-                similar = [hit for hit in rank(candidates) if clipped(hit.candidate.similarity) >= request.min_similarity]
+                least = request.min_similarity
+                similar = [hit for hit in rank(candidates) if clipped(hit.candidate.similarity) >= least]
                 hits = collapse(similar)[: request.max_results]
             shown: list[Fragment] = []
             if request.return_context and hits:
