@@ -38,7 +38,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("aethergrid-pipelines"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
     )
     problems.install(app)
     app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aethergrid_pipelines.api.problems import problem
 
@@ -24,6 +25,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, key: SecretStr | None, most_bytes: int) -> None:
         self._app = app
         self._most_bytes = most_bytes
+        self._too_large = f"at most {most_bytes // 1024**2} MB at once; send several requests"
         self._key = key.get_secret_value().encode() if key is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,14 +37,27 @@ class Guard:
         scope.setdefault("state", {})["trusted"] = refused is None
         length = headers.get("content-length", "")
         if refused is None and length.isdecimal() and int(length) > self._most_bytes:
-            # A body that does not say how long it is meets the application's own limit while it is read.
-            refused = 413, f"at most {self._most_bytes // 1024**2} MB at once; send several requests"
+            refused = 413, self._too_large
         if refused is None or scope["path"] in OPEN_PATHS:
-            await self._app(scope, receive, send)
+            await self._app(scope, self._counted(receive), send)
             return
         status, reason = refused
         challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
         await problem(status, reason, headers=challenge)(scope, receive, send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        """Bodies that do not say how long they are end at the limit, too."""
+        received = 0
+
+        async def counting() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._most_bytes:
+                raise HTTPException(413, self._too_large)
+            return message
+
+        return counting
 
     def _refusal(self, headers: Headers) -> tuple[int, str] | None:
         if self._key is None:
