@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parents[1] / "samples"
 
 QUESTIONS = (
-    "Why did the nightly address matching job run out of memory?",
-    "What did we decide about cursor pagination in the shipments API?",
+    "Why did going back to the previous release not end the outage of 7 October?",
+    "How is it ensured that no scans are lost if a process dies with a half-full batch?",
 )
 
 HITS = 3
@@ -145,7 +145,7 @@ def main() -> None:
     if not SAMPLES.is_dir():
         sys.exit("the sample conversations are missing: run the demo from a checkout of the project")
     try:
-        summary = run(Console(highlight=False))
+        summary = run(Console(highlight=False, soft_wrap=True))
     except RuntimeError as error:
         sys.exit(str(error))
     print(json.dumps(summary))  # noqa: T201
