@@ -79,6 +79,7 @@ def utc(moment: dt.datetime) -> dt.datetime:
 
 def one_of(column: str, values: Sequence[str]) -> Expr:
     """``column`` is one of ``values``. Values are literals of an expression and never become part of a text."""
+    import lancedb  # noqa: F401  (whole before its parts: see lancedb_tables)
     from lancedb.expr import col, lit
 
     return col(column).isin([lit(value) for value in values])
@@ -86,6 +87,7 @@ def one_of(column: str, values: Sequence[str]) -> Expr:
 
 def condition(where: FragmentFilter) -> Expr:
     """The filter as an expression."""
+    import lancedb  # noqa: F401  (whole before its parts: see lancedb_tables)
     from lancedb.expr import col, lit
 
     parts = [col("space") == lit(where.space)]

@@ -1,4 +1,8 @@
-"""LanceDB: tables with their indexes, and which of its errors are worth another attempt."""
+"""LanceDB: tables with their indexes, and which of its errors are worth another attempt.
+
+Whoever imports a part of LanceDB imports it whole before: threads of which one imports the package and another a part
+of it, both for the first time, otherwise see half of it and fail with an ImportError.
+"""
 
 from __future__ import annotations
 

@@ -113,6 +113,7 @@ class LanceVectorStore:
         return [found[id_] for id_ in ids if id_ in found]
 
     def neighbours(self, collection: str, conversation_id: str, first: int, last: int) -> list[Fragment]:
+        import lancedb  # noqa: F401  (whole before its parts: see lancedb_tables)
         from lancedb.expr import col, lit
 
         where = (col("conversation_id") == lit(conversation_id)) & (col("ordinal") >= lit(first))
@@ -159,6 +160,7 @@ class LanceVectorStore:
         boosts: Mapping[str, float],
     ) -> list[Candidate]:
         """See the protocol. BM25 with k1 1.2 and b 0.75, summed over the fields."""
+        import lancedb  # noqa: F401  (whole before its parts: see lancedb_tables)
         from lancedb.query import BooleanQuery, FullTextQuery, MatchQuery, Occur
 
         with self._tables.reachable():
