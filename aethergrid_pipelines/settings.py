@@ -58,7 +58,7 @@ class Settings(BaseSettings):
 
     capture_enabled: bool = True
     """Whether the API accepts conversations."""
-    processing_batch_size: int = Field(256, ge=1, le=100_000)
+    processing_batch_size: int = Field(1_024, ge=1, le=100_000)
     """How many messages or chunks a step takes at once, whole conversations together: it bounds memory."""
     embedding_model: str = LOCAL_EMBEDDING_MODEL
     """The local model, or the name of one that the OpenAI-compatible service offers."""

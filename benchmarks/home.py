@@ -7,16 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aethergrid_pipelines.embedders.protocol import Embedder
 from aethergrid_pipelines.flow.stores import Stores, open_stores
 from aethergrid_pipelines.query.records import Filters, Hit, SearchRequest
 from aethergrid_pipelines.query.search import Search
 from aethergrid_pipelines.settings import Settings, load_settings
+
+SERVERS = ("POSTGRES_URL", "MONGODB_URL", "WEAVIATE_URL", "REDIS_URL", "EMBEDDING_MODEL", "VECTOR_DIMENSIONS")
 
 
 @dataclass(slots=True)
 class Home:
     """Stores and search on one home."""
 
+    folder: Path
     stores: Stores
     asking: Search
 
@@ -37,13 +41,28 @@ class Home:
 
 
 @contextmanager
-def fresh_home() -> Iterator[Home]:
-    """A home that is gone afterwards. The model is taken from where the caller's settings keep it."""
+def fresh_home(*, embedder: Embedder | None = None) -> Iterator[Home]:
+    """A home that is gone afterwards, on embedded stores whatever servers the caller's settings name.
+
+    The model is taken from where those keep it. With ``embedder``, that one takes its place.
+    """
     models = load_settings().models_path
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["AETHERGRID_HOME"], os.environ["AETHERGRID_MODELS"] = folder, str(models)
-        load_settings.cache_clear()
+    with tempfile.TemporaryDirectory(prefix="aethergrid-benchmark-") as folder:
+        select_embedded(Path(folder), models if embedder is None else Path(folder) / "models")
         with open_stores(Settings()) as stores:
+            if embedder is not None:
+                stores.embedder.close()
+                stores.embedder = embedder
             asking = Search(stores.vectors, stores.embedder)
-            yield Home(stores, asking)
+            yield Home(Path(folder), stores, asking)
             asking.close()
+
+
+def select_embedded(folder: Path, models: Path) -> None:
+    """Let the settings of this process, and of its children, mean a home: a benchmark never writes to a real memory."""
+    for name in SERVERS:
+        os.environ.pop(name, None)
+    # A .env in the working directory may name servers, too.
+    Settings.model_config["env_file"] = None
+    os.environ["AETHERGRID_HOME"], os.environ["AETHERGRID_MODELS"] = str(folder), str(models)
+    load_settings.cache_clear()

@@ -122,18 +122,29 @@ class FragmentStep:
         if incomplete:
             with stores.catalog.writing() as connection:
                 state.forget(connection, step=EmbedStep.name, conversation_ids=incomplete)
-        enricher = open_enricher(stores)
+        whole = {
+            conversation: [Chunk.model_construct(**row) for row in rows]
+            for conversation, rows in chunks.items()
+            if conversation not in incomplete and conversation in headers
+        }
+        pieces = [piece for found in whole.values() for piece in found]
+        matrix = np.array([vectors[piece.sha256] for piece in pieces], dtype=np.float32)
+        matrix = matrix.reshape(len(pieces), stores.embedder.dimension)
+        # All at once: the product of a few rows with the labels' vectors takes nearly as long as that of hundreds.
+        labels = open_enricher(stores).enrich(pieces, matrix)
         fragments: dict[str, list[Fragment]] = {}
-        for conversation, rows in chunks.items():
-            if conversation in incomplete or conversation not in headers:
-                continue
-            pieces = [Chunk.model_construct(**row) for row in rows]
-            matrix = np.array([vectors[row["sha256"]] for row in rows], dtype=np.float32)
-            matrix = matrix.reshape(len(rows), stores.embedder.dimension)
-            labels = enricher.enrich(pieces, matrix)
+        first = 0
+        for conversation, found in whole.items():
+            part = slice(first, first + len(found))
             fragments[conversation] = build_fragments(
-                headers[conversation], pieces, matrix, labels, embedder=stores.embedder.name, run_id=run_id
+                headers[conversation],
+                found,
+                matrix[part],
+                labels[part],
+                embedder=stores.embedder.name,
+                run_id=run_id,
             )
+            first = part.stop
         return fragments
 
 

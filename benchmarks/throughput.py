@@ -1,0 +1,189 @@
+"""Messages and tokens a second through the whole flow, and what the flow costs beside the embedding.
+
+    python -m benchmarks.throughput [--messages N] [--json]
+
+Generated messages are imported from a file and go through the six steps, with the local embedder on every core. Named
+limits, both of the same run:
+
+* ``rest_to_embedding`` < 0.25: seconds of import and all steps without the embedding, to seconds of the embedding;
+* ``embed_to_bare`` >= 0.90: the rate of ``embed()`` on the flow's batches, to that of a bare onnxruntime session on the
+  same chunks (tokenised beforehand, one chunk a call, sorted by length, as many threads). The two take turns.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.generate import first_messages, write
+from benchmarks.home import Home, fresh_home
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from aethergrid_pipelines.embedders.local import LocalEmbedder
+
+MESSAGES = 3_000
+ROUND = 1_000
+"""Chunks after which the bare session and ``embed()`` take turns."""
+
+LIMITS = {"rest_to_embedding": "< 0.25", "embed_to_bare": ">= 0.90"}
+
+
+def measure(messages: int) -> dict[str, Any]:
+    """The figures that ``--json`` prints; seconds unless named otherwise."""
+    from aethergrid_pipelines.demo import import_files
+    from aethergrid_pipelines.flow.engine import materialise_all
+    from aethergrid_pipelines.flow.scope import Scope
+
+    with tempfile.TemporaryDirectory() as folder, fresh_home() as home:
+        file = Path(folder) / "generated.jsonl"
+        write(file, first_messages(messages))
+        warm_up(home)
+        started = time.perf_counter()
+        import_files(home.stores, [file])
+        seconds = {"import": time.perf_counter() - started}
+        reports = materialise_all(home.stores, Scope(), run_id="throughput")
+        total = time.perf_counter() - started
+        counts = next(report.counts for report in reports if report.step == "embeddings")
+        embedding = counts["embedding_ms"] / 1_000
+        seconds |= {report.step: report.seconds for report in reports}
+        seconds["embeddings without embedding"] = seconds.pop("embeddings") - embedding
+        bare, embed = beside_bare(home)
+    return {
+        "messages": messages,
+        "tokens": counts["tokens"],
+        "seconds": round(total, 2),
+        "messages/s": round(messages / total, 1),
+        "tokens/s": round(counts["tokens"] / total),
+        "embedding tokens/s": round(counts["tokens"] / embedding),
+        "embedding share": round(embedding / total, 3),
+        **{f"{name} share": round(value / total, 3) for name, value in seconds.items()},
+        "rest_to_embedding": round((total - embedding) / embedding, 3),
+        "bare tokens/s": round(counts["tokens"] / bare),
+        "embed() tokens/s": round(counts["tokens"] / embed),
+        "embed_to_bare": round(bare / embed, 3),
+    }
+
+
+def warm_up(home: Home) -> None:
+    """Load model, labels and index code, which a resident process does once."""
+    from aethergrid_pipelines.flow.index import ensure_collection
+    from aethergrid_pipelines.flow.labels import open_enricher
+
+    home.stores.embedder.embed_query("warm-up")
+    open_enricher(home.stores)
+    ensure_collection(home.stores)
+    home.stores.conversations.ping()
+    home.stores.catalog.ping()
+
+
+def beside_bare(home: Home) -> tuple[float, float]:
+    """Seconds of the bare session and of ``embed()`` on all chunks of the home."""
+    from aethergrid_pipelines.embedders.local import LocalEmbedder
+
+    embedder = home.stores.embedder
+    if not isinstance(embedder, LocalEmbedder):
+        raise TypeError(f"{embedder.name} is not the local embedder")
+    batch = home.stores.settings.processing_batch_size
+    texts = chunk_texts(home)
+    bare = BareSession(embedder)
+    seconds = [0.0, 0.0]
+    for start in range(0, len(texts), ROUND):
+        part = texts[start : start + ROUND]
+        inputs = bare.inputs(part)
+        started = time.perf_counter()
+        bare.run(inputs)
+        between = time.perf_counter()
+        for first in range(0, len(part), batch):
+            embedder.embed(part[first : first + batch])
+        seconds = [seconds[0] + between - started, seconds[1] + time.perf_counter() - between]
+    bare.close()
+    return seconds[0], seconds[1]
+
+
+def chunk_texts(home: Home) -> list[str]:
+    """What the embedder saw, in the flow's order."""
+    from sqlalchemy import select
+
+    from aethergrid_pipelines.records.flow import Chunk
+    from aethergrid_pipelines.records.tables import ChunkRow, table_of
+    from aethergrid_pipelines.transform.chunk import embedded_text
+
+    chunks = table_of(ChunkRow)
+    with home.stores.catalog.reading() as connection:
+        rows = connection.execute(select(chunks).order_by(chunks.c.conversation_id, chunks.c.ordinal)).mappings()
+        return [embedded_text(Chunk.model_construct(**row)) for row in rows]
+
+
+class BareSession:
+    """The peer: an onnxruntime session of the same graph, and nothing around it."""
+
+    def __init__(self, embedder: "LocalEmbedder") -> None:
+        from onnxruntime import InferenceSession, SessionOptions
+
+        from aethergrid_pipelines.embedders.local import usable_cores
+        from aethergrid_pipelines.embedders.minilm_graph import graph_file
+        from aethergrid_pipelines.settings import load_settings
+
+        options = SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = InferenceSession(
+            graph_file(load_settings().models_path, "int8"),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+        self._tokenizer = embedder.tokenizer
+        self._threads = load_settings().embedding_threads or usable_cores()
+        self._pool = ThreadPoolExecutor(self._threads)
+
+    def inputs(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
+        """Token ids with the special tokens around them, longest first."""
+        import numpy as np
+
+        ids = self._tokenizer.ids(texts)
+        return sorted((np.array([101, *one[:254], 102], np.int64) for one in ids), key=len, reverse=True)
+
+    def run(self, inputs: "list[NDArray[np.int64]]") -> None:
+        """One chunk a call, each thread taking the next."""
+        rest = deque(inputs)
+
+        def work() -> None:
+            while rest:
+                try:
+                    one = rest.popleft()
+                except IndexError:
+                    return
+                self._session.run(None, {"input_ids": one})
+
+        for future in [self._pool.submit(work) for _ in range(self._threads)]:
+            future.result()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Messages a second through the whole flow.")
+    parser.add_argument("--messages", type=int, default=MESSAGES)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    options = parser.parse_args()
+    figures = measure(options.messages)
+    if options.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:36} {value:<12} {LIMITS.get(name, '')}".rstrip())
+
+
+if __name__ == "__main__":
+    main()
