@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from aethergrid_pipelines.demo import QUESTIONS
+from aethergrid_pipelines.query.records import SearchRequest
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines_tests.scripts import REPOSITORY, load_script
 
@@ -75,3 +77,17 @@ def test_example_variables_are_read_by_somebody(file: str) -> None:
 
     assert named
     assert [name for name in named if name not in settings | compose] == []
+
+
+def test_the_first_question_is_answered_by_the_samples() -> None:
+    asked = re.findall(r'"query": "([^"]+)"', (REPOSITORY / "README.md").read_text())
+
+    assert asked
+    assert set(asked) <= set(QUESTIONS)
+
+
+def test_the_first_request_is_one_that_the_api_takes() -> None:
+    body = re.search(r"-d '(\{\n.*?\})'", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert body
+
+    assert SearchRequest.model_validate_json(body[1]).query in QUESTIONS
