@@ -8,6 +8,7 @@ from collections.abc import Callable
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from aethergrid_pipelines.capture.spool import Spool, open_spool
 from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
 from aethergrid_pipelines.query.opening import open_search
 from aethergrid_pipelines.query.records import SearchRequest
@@ -43,6 +44,10 @@ class Components:
         return self._once("conversations", lambda: open_conversation_store(self.settings))
 
     @property
+    def spool(self) -> Spool:
+        return self._once("spool", lambda: open_spool(self.settings, lambda: self.conversations))
+
+    @property
     def catalog(self) -> Catalog:
         return self._once("catalog", lambda: open_catalog(self.settings))
 
@@ -71,6 +76,8 @@ class Components:
 
     def warm_up(self) -> Thread:
         """Load model and index in the background, so that the first question need not wait for them."""
+        if self.settings.capture_enabled:
+            self._open_spool()
         thread = Thread(target=self._warm, name="warm-up", daemon=True)
         thread.start()
         return thread
@@ -79,9 +86,16 @@ class Components:
         """Release everything; idempotent."""
         with self._lock:
             opened, self._opened = self._opened, {}
-        for name in ("search", "embedder", "vectors", "catalog", "conversations"):
+        for name in ("spool", "search", "embedder", "vectors", "catalog", "conversations"):
             if name in opened:
                 opened[name].close()
+
+    def _open_spool(self) -> None:
+        # What an earlier process left goes to the store without waiting for the next request.
+        try:
+            _ = self.spool
+        except StoreUnavailable as error:
+            logger.warning("%s", error)
 
     def _warm(self) -> None:
         try:

@@ -75,8 +75,8 @@ BODY: dict[str, Any] = {
 
 
 class IngestAccount(Record):
-    """Records by outcome: read = stored + merged + skipped + rejected; ``updated`` are those of ``stored`` that
-    replaced an older content."""
+    """Records by outcome: read = stored + merged + skipped + rejected + spooled; ``updated`` are those of ``stored``
+    that replaced an older content, ``spooled`` ones are durable and wait for the conversation store."""
 
     read: int
     stored: int
@@ -84,11 +84,12 @@ class IngestAccount(Record):
     merged: int
     skipped: dict[str, int]
     rejected: int
+    spooled: int = 0
 
 
 class RecordOutcome(Record):
-    """What became of one record; ``index`` is its place in the request, from 0. Each message of a conversation has an
-    outcome of its own."""
+    """What became of one record: stored, updated, merged (it was there), skipped, rejected or spooled. ``index`` is its
+    place in the request, from 0. Each message of a conversation has an outcome of its own."""
 
     index: int
     outcome: str

@@ -150,7 +150,7 @@ def _disk(home: Path) -> Finding:
 
 def _probed(name: str, probe: Callable[[], str], variables: str) -> Finding:
     from aethergrid_pipelines.api.components import UNREADY
-    from aethergrid_pipelines.cli.failures import explained
+    from aethergrid_pipelines.cli.failures import in_one_line
 
     advice = f"see that it runs and that {variables} is right"
     found = [Finding(name, "broken", f"no answer within {PROBE_SECONDS:.0f} s", advice)]
@@ -160,7 +160,7 @@ def _probed(name: str, probe: Callable[[], str], variables: str) -> Finding:
         try:
             finding = Finding(name, "ok", probe())
         except (*UNREADY, OSError, RuntimeError, ValueError, ImportError) as error:
-            finding = Finding(name, "broken", explained(error) or f"{type(error).__name__}: {error}", advice)
+            finding = Finding(name, "broken", in_one_line(error) or type(error).__name__, advice)
         finding.milliseconds = round((time.perf_counter() - started) * 1_000, 1)
         found.append(finding)
 

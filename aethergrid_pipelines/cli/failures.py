@@ -14,12 +14,17 @@ def explained(error: Exception) -> str | None:
     if isinstance(error, ValidationError):
         return "; ".join(_mistake(dict(found), of_settings=error.title == "Settings") for found in error.errors())
     if isinstance(error, StoreUnavailable):
-        return f"{error}. `aethergrid doctor` looks at every component"
+        return f"{in_one_line(error)}. `aethergrid doctor` looks at every component"
     if isinstance(error, EmbedderUnavailable | UnknownEmbedder | DimensionMismatch | CollectionMissing):
-        return str(error)
+        return in_one_line(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
     return None
+
+
+def in_one_line(error: Exception) -> str:
+    """The message of an error, without its line breaks."""
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def wants_traceback() -> bool:

@@ -17,6 +17,7 @@ def serve(
     """Start the query service."""
     import uvicorn
 
+    from aethergrid_pipelines.api.without_pandas import refuse_pandas
     from aethergrid_pipelines.settings import load_settings
 
     settings = load_settings()
@@ -28,6 +29,7 @@ def serve(
             style="yellow",
             markup=False,
         )
+    refuse_pandas()
     uvicorn.run(
         "aethergrid_pipelines.api.app:create_app",
         factory=True,
