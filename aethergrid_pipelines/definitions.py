@@ -9,10 +9,10 @@ from aethergrid_pipelines.assets.chunks import chunks
 from aethergrid_pipelines.assets.cleaned_messages import cleaned_messages
 from aethergrid_pipelines.assets.embeddings import embeddings
 from aethergrid_pipelines.assets.raw_conversations import raw_conversations
-from aethergrid_pipelines.assets.resource import StoresResource
 from aethergrid_pipelines.assets.topic_stats import topic_stats
 from aethergrid_pipelines.assets.weaviate_fragments import weaviate_fragments
 from aethergrid_pipelines.automation.jobs import build_jobs
+from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.automation.schedules import build_schedules
 from aethergrid_pipelines.automation.sensors import conversation_changes
 from aethergrid_pipelines.checks.expectations import build_checks

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from aethergrid_pipelines.assets.materialise import materialise_asset
-from aethergrid_pipelines.assets.resource import StoresResource
 from aethergrid_pipelines.automation.partitions import daily_partitions
+from aethergrid_pipelines.automation.resource import StoresResource
 
 
 @dg.asset(

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from aethergrid_pipelines.assets.metadata import report_metadata
-from aethergrid_pipelines.assets.resource import StoresResource
 from aethergrid_pipelines.automation.partitions import scope_of
+from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable, UnknownEmbedder
 from aethergrid_pipelines.flow.scope import StepReport
 from aethergrid_pipelines.stores.errors import StoreUnavailable
@@ -19,7 +19,8 @@ def materialise_asset(
 ) -> dg.MaterializeResult[None]:
     """Bring a step up to date. What may succeed later is retried, what cannot fails at once and says what to do."""
     from aethergrid_pipelines.flow.engine import materialise
-    from aethergrid_pipelines.flow.steps import STEPS
+    from aethergrid_pipelines.flow.promotion import promote
+    from aethergrid_pipelines.flow.steps import CHAIN, STEPS
 
     scope = scope_of(context.run.tags)
 
@@ -38,4 +39,8 @@ def materialise_asset(
         context.log.warning("conversation %s stays stale: %s", conversation, reason)
     if report.retryable and context.retry_number < MAX_RETRIES:
         raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=SECONDS_TO_WAIT)
-    return dg.MaterializeResult(metadata=report_metadata(stores, STEPS[name], scope, report))
+    metadata = report_metadata(stores, STEPS[name], scope, report)
+    if name == CHAIN[-1].name:
+        # The last asset runs when the checks of all others have passed: a complete new index may take over.
+        metadata["index_promoted"] = promote(stores)
+    return dg.MaterializeResult(metadata=metadata)

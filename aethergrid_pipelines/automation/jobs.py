@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from aethergrid_pipelines.assets.resource import StoresResource
+from aethergrid_pipelines.automation.resource import StoresResource
 
 ASSETS = ("raw_conversations", "cleaned_messages", "chunks", "embeddings", "weaviate_fragments", "topic_stats")
 
@@ -29,7 +29,7 @@ def build_jobs() -> list[Any]:
 @dg.op
 def optimise_collections(context: dg.OpExecutionContext, stores: StoresResource) -> None:
     """Compact the active collection and bring its indexes up to date; let a complete new one take over."""
-    from aethergrid_pipelines.flow.index import promote
+    from aethergrid_pipelines.flow.promotion import promote
 
     opened = stores.open()
     promoted = promote(opened)

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from aethergrid_pipelines.assets.resource import StoresResource
 from aethergrid_pipelines.automation.jobs import INGEST_JOB
 from aethergrid_pipelines.automation.partitions import day_ranges, run_request
+from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.automation.sensors import stale_days
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 

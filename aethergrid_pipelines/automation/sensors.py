@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from aethergrid_pipelines.assets.resource import StoresResource
 from aethergrid_pipelines.automation.jobs import INGEST_JOB
 from aethergrid_pipelines.automation.partitions import day_ranges, run_request
+from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.flow.state import days_of, digest
 from aethergrid_pipelines.stores.conversations import HistoryLost
 from aethergrid_pipelines.stores.errors import StoreUnavailable

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from sqlalchemy import exists, func, select
 
-from aethergrid_pipelines.assets.resource import StoresResource
 from aethergrid_pipelines.automation.partitions import scope_of
+from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.checks import frames
 from aethergrid_pipelines.checks.suite import validate
 from aethergrid_pipelines.flow.index import collection_name

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from aethergrid_pipelines.flow.batches import by_rows, pages
+from aethergrid_pipelines.flow.promotion import promote
 from aethergrid_pipelines.flow.scope import Scope, StepReport
 from aethergrid_pipelines.flow.step import Step
 from aethergrid_pipelines.flow.steps import CHAIN
@@ -48,8 +49,6 @@ def materialise(
 
 def materialise_all(stores: Stores, scope: Scope, *, run_id: str, progress: Progress | None = None) -> list[StepReport]:
     """Bring all six steps up to date for a scope, in flow order."""
-    from aethergrid_pipelines.flow.index import promote
-
     reports = [materialise(stores, step, scope, run_id=run_id, progress=progress) for step in CHAIN]
     promote(stores)
     return reports

@@ -165,3 +165,23 @@ def test_odd_text_goes_through(stores: Stores, text: str) -> None:
     active = stores.vectors.active()
     assert active
     assert stores.vectors.count(active[0]) >= 1
+
+
+def test_another_embedder_fills_its_own_collection_and_takes_over_when_it_is_complete(there: Place) -> None:
+    with there.open() as stores:
+        put(stores, "a", TEXTS)
+        put(stores, "b", TEXTS[:2], days=1)
+        run(stores)
+        old = stores.vectors.active()
+        assert old
+    with Place({**there.variables, "EMBEDDING_MODEL": "all-MiniLM-L6-v2@fp32"}).open() as stores:
+        run(stores, Scope.day(DAY.date()), run_id="r2")
+        assert stores.vectors.active() == old
+        run(stores, run_id="r3")
+        new = stores.vectors.active()
+        assert new
+        assert new[0] != old[0]
+        assert stores.vectors.count(new[0]) == len(TEXTS) + 2
+        rows = everything(stores)
+        assert {embedder for _, embedder, *_ in rows["chunk_embeddings"]} == {repr(new[1])}
+        assert len(rows["fragments"]) == len(TEXTS) + 2

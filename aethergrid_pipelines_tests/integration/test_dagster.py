@@ -10,9 +10,9 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from aethergrid_pipelines.assets.resource import StoresResource
 from aethergrid_pipelines.automation.jobs import ASSETS, INGEST_JOB
 from aethergrid_pipelines.automation.partitions import day_ranges, range_tags
+from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.automation.schedules import nightly_backfill
 from aethergrid_pipelines.automation.sensors import conversation_changes
 from aethergrid_pipelines.definitions import build_defs
