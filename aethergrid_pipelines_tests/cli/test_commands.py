@@ -1,6 +1,7 @@
 """The commands over real embedded stores, as people type them."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -329,3 +330,23 @@ def test_a_served_process_takes_in_and_answers(tmp_path: Path, unused_port: int)
 
     assert stored == 1
     assert "no index" in answer["hint"]
+
+
+def test_an_interrupted_import_ends_with_the_account_of_what_it_stored(tmp_path: Path) -> None:
+    lines = [{**LINES[0], "conversation": f"c{number}", "content": "word " * 50} for number in range(100_000)]
+    write(tmp_path / "long.jsonl", lines)
+    program = Path(sys.executable).parent / "aethergrid"
+    command = [str(program), "import", str(tmp_path / "long.jsonl"), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        journal = tmp_path / "home" / "conversations.db-wal"
+        while process.poll() is None and not (journal.exists() and journal.stat().st_size > 1_000_000):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        printed, problems = process.communicate(timeout=120)
+
+    assert process.returncode == 130, problems
+    account = json.loads(printed)
+    assert account["interrupted"]
+    assert account["adds_up"]
+    assert 0 < account["total"]["stored"] < len(lines)
+    assert document(run("status", "--json"))["captured"]["conversations"] == account["total"]["stored"]
