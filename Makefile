@@ -5,8 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
-# Passed on: make test ARGS="-k forget", make bench ARGS="throughput"
+# Passed on: make test ARGS="-k forget", make bench name=throughput ARGS="--json"
 ARGS ?=
+bench: name ?= throughput
 
 .PHONY: help setup run demo test lint format bench services services-stop migration docs
 
@@ -39,8 +40,8 @@ format: setup ## Put the code into the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure: benchmarks/README.md says what and against whom (ARGS name one)
-	@exec $(BIN)/python -m benchmarks $(ARGS)
+bench: setup ## Measure: make bench name=throughput (benchmarks/ has one file each; ARGS are passed on)
+	@exec $(BIN)/python -m benchmarks.$(name) $(ARGS)
 
 services: setup ## Start PostgreSQL, Redis, Weaviate and MongoDB natively, and print their addresses
 	@scripts/services start
