@@ -1,6 +1,6 @@
 """The Dagster resource through which assets, checks, sensors and jobs reach the stores."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from aethergrid_pipelines.flow.stores import Stores
 
 
-class StoresResource(dg.ConfigurableResource):
+class StoresResource(dg.ConfigurableResource[Any]):
     """Opens the stores that the settings select at first use, and closes them when the run or the tick is over."""
 
     _stores: "Stores | None" = PrivateAttr(default=None)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aethergrid_pipelines.records.flow import Chunk, Fragment, Labels
 from aethergrid_pipelines.records.ids import fragment_id
@@ -17,7 +17,7 @@ FRAGMENT_VERSION = "1"
 
 
 def build_fragments(
-    header: Mapping[str, str | None],
+    header: Mapping[str, Any],
     chunks: Sequence[Chunk],
     vectors: "NDArray[np.float32]",
     labels: Sequence[Labels],
