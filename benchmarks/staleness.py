@@ -69,7 +69,7 @@ def bring_in(home: Home, file: Path) -> None:
 
     cursor = home.stores.conversations.changes(None).cursor
     import_files(home.stores, [file])
-    days = set()
+    days: set[dt.date] = set()
     while (page := home.stores.conversations.changes(cursor)).changes:
         days.update(found.day for found in page.changes)
         cursor = page.cursor

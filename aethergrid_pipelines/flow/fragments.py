@@ -85,6 +85,8 @@ class FragmentStep:
                         for conversation, found in wanted.items()
                     },
                 )
+        if difference.upserts or difference.deletes:
+            stores.vectors.refresh(collection)
         report.processed += len(current)
         report.postponed += len(batch) - len(current)
         report.rows += sum(len(found) for found in wanted.values())

@@ -15,7 +15,7 @@ from aethergrid_pipelines.stores.candidates import best, distinct, latest, physi
 from aethergrid_pipelines.stores.collections_file import CollectionsFile
 from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, condition, one_of, to_fragments, to_table
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, vector_segments
-from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS, optimise
+from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS, optimise, refresh
 from aethergrid_pipelines.stores.vectors import Candidate, DimensionMismatch, FragmentFilter, OptimiseReport
 
 if TYPE_CHECKING:
@@ -192,6 +192,12 @@ class LanceVectorStore:
         with self._tables.reachable():
             entry = self._catalog.resolve(collection)
         return optimise(self._tables, entry, purge=purge)
+
+    def refresh(self, collection: str) -> bool:
+        """See the protocol. Other writers wait meanwhile, readers do not."""
+        with self._tables.reachable():
+            entry = self._catalog.resolve(collection)
+        return refresh(self._tables, entry)
 
     def info(self) -> Mapping[str, Any]:
         from importlib.metadata import version

@@ -127,6 +127,12 @@ class VectorStore(Protocol):
         remains readable in the store's files where the store can promise that."""
         ...
 
+    def refresh(self, collection: str) -> bool:
+        """What a writer calls after its writes: compact and index them where so many have come together that writes or
+        queries would slow down, else return at once. Returns whether it did; a store that sees to it by itself, never.
+        """
+        ...
+
     def info(self) -> Mapping[str, Any]:
         """Name and version of the store, for people."""
         ...

@@ -250,6 +250,10 @@ class WeaviateVectorStore:
             self._describe(client, name)
             return optimise(client, name, purge=purge)
 
+    def refresh(self, collection: str) -> bool:
+        """See the protocol. Weaviate indexes what is written, and compacts, by itself."""
+        return False
+
     def info(self) -> Mapping[str, Any]:
         with self._connection.client() as client:
             return {"name": "Weaviate", "version": client.get_meta()["version"], "url": self._connection.url}

@@ -228,6 +228,7 @@ def test_after_optimising_everything_is_still_found(vectors: Opened, purge: bool
     name = vectors.collection()
     for start in range(0, 60, 10):
         vectors.store.upsert(name, [fragment(number) for number in range(start, start + 10)])
+        vectors.store.refresh(name)
     vectors.store.delete(name, [fragment(5).id])
     report = vectors.store.optimise(name, purge=purge)
     assert report.before["rows"] == report.after["rows"] == 59

@@ -169,6 +169,21 @@ def test_optimising_adds_new_rows_to_the_indexes_and_joins_files(store: LanceVec
     assert (report.after["data_files"], report.after["unindexed_rows"]) == (1, 0)
 
 
+@pytest.mark.parametrize("limit", ["DATA_FILES", "UNINDEXED_ROWS"])
+def test_a_writer_refreshes_when_enough_has_come_together(
+    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(lancedb_upkeep, limit, 5)
+    refreshed = []
+    for number in range(12):
+        store.upsert("Fragments", [fragment(number)])
+        refreshed.append(store.refresh("Fragments"))
+    assert [number for number, done in enumerate(refreshed) if done][0] == 5
+    assert 1 < sum(refreshed) < 5
+    assert store.optimise("Fragments").before["data_files"] < 12
+    assert store.count("Fragments") == 12
+
+
 def test_a_table_that_an_interrupted_call_left_out_is_made_up_for(store: LanceVectorStore) -> None:
     store._tables.drop(store._catalog.resolve("Fragments"))
     store.ensure("Fragments", dimension=16, embedder=EMBEDDER)
