@@ -178,7 +178,7 @@ def test_a_writer_refreshes_when_enough_has_come_together(
     for number in range(12):
         store.upsert("Fragments", [fragment(number)])
         refreshed.append(store.refresh("Fragments"))
-    assert [number for number, done in enumerate(refreshed) if done][0] == 5
+    assert next(number for number, done in enumerate(refreshed) if done) == 5
     assert 1 < sum(refreshed) < 5
     assert store.optimise("Fragments").before["data_files"] < 12
     assert store.count("Fragments") == 12
