@@ -23,6 +23,11 @@ class Role(StrEnum):
     TOOL = "tool"
 
 
+ALTERNATE = "alternate_branch"
+"""The key of a message's metadata that is ``True`` where people went another way: an edited question, an answer that
+was asked for again. It is kept, apart from the conversation as they see it."""
+
+
 class Origin(BaseModel):
     """Where a record was read: the file (or ``api``) and the position in it, counted from 1."""
 

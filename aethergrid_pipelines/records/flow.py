@@ -16,8 +16,8 @@ class CleanedMessage(SQLModel):
     """A message as the chunker reads it. There is one for each captured message, also where nothing is left of it.
 
     ``noise`` holds what was separated from what people and models said, as ``{"kind": …, "text": …}``;
-    ``dropped`` is the reason why nothing of the message goes on (``empty``, ``duplicate``, ``tool``), else ``None``;
-    ``duplicate_of`` is then the id of the message that it repeats.
+    ``dropped`` is the reason why nothing of the message goes on (``empty``, ``alternate``, ``duplicate``, ``tool``),
+    else ``None``; ``duplicate_of`` is then the id of the message that it repeats.
     """
 
     id: str = Field(primary_key=True, max_length=36)

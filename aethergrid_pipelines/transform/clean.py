@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from aethergrid_pipelines.records.conversation import Message, Role
+from aethergrid_pipelines.records.conversation import ALTERNATE, Message, Role
 from aethergrid_pipelines.records.flow import CleanedMessage
 from aethergrid_pipelines.transform.characters import readable, single_line, storable, without_controls
 from aethergrid_pipelines.transform.markdown import fences, tables
@@ -31,9 +31,9 @@ _LANGUAGE = re.compile(r"[A-Za-z]{3,}|[^\W\d_\x00-\x7f]+")
 def clean(messages: Sequence[Message]) -> list[CleanedMessage]:
     """One cleaned message for each of the messages of one conversation, in their order.
 
-    A message of which nothing remains is dropped as ``empty``, a tool's output without any language as ``tool``, and
-    what repeats an earlier message of the same role word for word as ``duplicate``; a few words ("yes", "go on") may be
-    said twice.
+    A message of which nothing remains is dropped as ``empty``, one off the current branch as ``alternate``, a tool's
+    output without any language as ``tool``, and what repeats an earlier message of the same role word for word as
+    ``duplicate``; a few words ("yes", "go on") may be said twice.
     """
     seen: dict[tuple[str, str], str] = {}
     cleaned: list[CleanedMessage] = []
@@ -73,6 +73,8 @@ def _clean_one(message: Message) -> CleanedMessage:
     noise: Noise = []
     content = clean_text(message.content, noise)
     dropped = None if content.strip() else "empty"
+    if message.metadata.get(ALTERNATE) is True and not dropped:
+        dropped = "alternate"
     if message.role is Role.TOOL and not dropped:
         content, dropped = _tool_head(content, noise)
     name = single_line(message.metadata.get("name"), _LONGEST_NAME)

@@ -190,6 +190,13 @@ def test_the_same_words_of_the_same_role_are_a_duplicate_of_the_first() -> None:
     assert [row.duplicate_of for row in rows] == [None, None, "message-0", "message-0"]
 
 
+def test_what_was_said_off_the_current_branch_is_kept_and_goes_no_further() -> None:
+    edited = message("A question that was edited afterwards.", 0, alternate_branch=True)
+    rows = clean([edited, message("A question that was edited afterwards.", 1)])
+    assert [row.dropped for row in rows] == ["alternate", None]
+    assert rows[0].content == "A question that was edited afterwards."
+
+
 def test_another_role_is_no_duplicate() -> None:
     rows = clean([message(QUESTION, 0), message(QUESTION, 1, role=Role.ASSISTANT)])
     assert [row.dropped for row in rows] == [None, None]
