@@ -58,6 +58,10 @@ class Settings(BaseSettings):
 
     capture_enabled: bool = True
     """Whether the API accepts conversations."""
+    spool_max_mb: int = Field(1_024, ge=8, le=1_048_576)
+    """How many MiB of captured messages may wait on the disk while the conversation store is down."""
+    spool_when_full: Literal["reject", "drop-oldest"] = "reject"
+    """What happens then: `reject` refuses what comes in, `drop-oldest` gives up what has waited longest."""
     processing_batch_size: int = Field(1_024, ge=1, le=100_000)
     """How many messages or chunks a step takes at once, whole conversations together: it bounds memory."""
     embedding_model: str = LOCAL_EMBEDDING_MODEL

@@ -30,13 +30,17 @@ Opened = TypeVar("Opened")
 UNREADY = (StoreUnavailable, EmbedderUnavailable, UnknownEmbedder, DimensionMismatch, CollectionMissing)
 """What a component raises that cannot serve now."""
 
+CLOSING = ("spool", "search", "embedder", "vectors", "catalog", "conversations")
+"""The order in which components are closed."""
+
 
 class Components:
     """Thread-safe. Properties raise what opening raises, at every use until it succeeds."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._lock = RLock()
+        # One each: what is captured need not wait until a model is loaded.
+        self._locks = {name: RLock() for name in CLOSING}
         self._opened: dict[str, Any] = {}
 
     @property
@@ -84,11 +88,12 @@ class Components:
 
     def close(self) -> None:
         """Release everything; idempotent."""
-        with self._lock:
-            opened, self._opened = self._opened, {}
-        for name in ("spool", "search", "embedder", "vectors", "catalog", "conversations"):
-            if name in opened:
-                opened[name].close()
+        # The spool first, which stores what it can of what waits.
+        for name in CLOSING:
+            with self._locks[name]:
+                opened = self._opened.pop(name, None)
+            if opened is not None:
+                opened.close()
 
     def _open_spool(self) -> None:
         # What an earlier process left goes to the store without waiting for the next request.
@@ -106,7 +111,7 @@ class Components:
 
     def _once(self, name: str, opening: Callable[[], Opened]) -> Opened:
         if name not in self._opened:
-            with self._lock:
+            with self._locks[name]:
                 if name not in self._opened:
                     self._opened[name] = opening()
         return cast(Opened, self._opened[name])

@@ -42,8 +42,19 @@ class SourceRecord(_Read):
     last_import_at: dt.datetime | None
 
 
+class SpoolRecord(_Read):
+    """What is captured and not in the conversation store yet: records, bytes, when the oldest came in. ``refused`` and
+    ``dropped`` count records that will never be there (docs/capture/spool.md)."""
+
+    records: int = 0
+    bytes: int = 0
+    oldest_at: dt.datetime | None = None
+    refused: int = 0
+    dropped: int = 0
+
+
 class StatsResponse(_Read):
-    """Counts, and groups: the largest first, days ascending, steps in flow order."""
+    """Counts, and groups: the largest first, days ascending, steps in flow order. ``spool`` is of all spaces."""
 
     conversations: int
     messages: int
@@ -56,3 +67,4 @@ class StatsResponse(_Read):
     days: list[DayRecord]
     steps: list[StepRecord]
     sources: list[SourceRecord]
+    spool: SpoolRecord = SpoolRecord()

@@ -14,8 +14,8 @@ OTHER_REASONS = "other reasons"
 
 @dataclass(slots=True)
 class Account:
-    """Records by outcome: read = stored + merged + skipped + rejected. ``updated`` are those of ``stored`` that
-    replaced an older content."""
+    """Records by outcome: read = stored + merged + skipped + rejected + spooled. ``updated`` are those of ``stored``
+    that replaced an older content; ``spooled`` ones are durable, and not in the store yet."""
 
     read: int = 0
     stored: int = 0
@@ -23,6 +23,7 @@ class Account:
     merged: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
+    spooled: int = 0
 
     def skip(self, reason: str, count: int = 1) -> None:
         """Count skipped records by their reason."""
@@ -36,12 +37,13 @@ class Account:
         self.updated += other.updated
         self.merged += other.merged
         self.rejected += other.rejected
+        self.spooled += other.spooled
         for reason, count in other.skipped.items():
             self.skip(reason, count)
 
     def adds_up(self) -> bool:
         """Whether every record that was read has one outcome."""
-        outcomes = self.stored + self.merged + self.skipped.total() + self.rejected
+        outcomes = self.stored + self.merged + self.skipped.total() + self.rejected + self.spooled
         return self.read == outcomes and self.updated <= self.stored
 
     def as_json(self) -> dict[str, Any]:

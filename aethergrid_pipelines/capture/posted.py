@@ -1,4 +1,4 @@
-"""Records that were sent to the API into the conversation store, each with its own outcome."""
+"""Records that were sent to the API into the spool and the conversation store, each with its own outcome."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from aethergrid_pipelines.capture.account import Account
-from aethergrid_pipelines.capture.batch import TOO_LARGE, Batch
+from aethergrid_pipelines.capture.batch import TOO_LARGE
 from aethergrid_pipelines.capture.file_import import AHEAD, out_of_range
 from aethergrid_pipelines.capture.generic import read_posted
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected
-from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
+from aethergrid_pipelines.capture.spool import Spool
+from aethergrid_pipelines.capture.spool_lines import MessageTooLarge, encode
+from aethergrid_pipelines.stores.conversations import Appended
+
+STORE_SECONDS = 2.0
+"""How long a request waits to hear what became of its records, which are durable by then."""
 
 # The API speaks of these elsewhere; the documented form has shorter names for them.
 _NAMES = {
@@ -33,7 +38,8 @@ _BECAME = {
 
 @dataclass(slots=True)
 class PostedRecord:
-    """What became of a record: ``stored``, ``updated``, ``merged`` (it was there), ``skipped`` or ``rejected``.
+    """What became of a record: ``stored``, ``updated``, ``merged`` (it was there), ``skipped``, ``rejected``, or
+    ``spooled``: it is durable, and goes to the conversation store when that answers.
 
     ``index`` is its place in the request, from 0; each message of a conversation has an outcome of its own.
     """
@@ -49,26 +55,35 @@ class PostedRecord:
 def store_posted(
     records: Sequence[object],
     *,
-    store: ConversationStore,
+    spool: Spool,
     space: str,
     received: dt.datetime,
 ) -> list[PostedRecord]:
-    """Store records of the documented form (docs/capture/generic.md) and say what became of each, in order.
+    """Take in records of the documented form (docs/capture/generic.md) and say what became of each, in order.
 
-    Raises ``StoreUnavailable``; sending the same again then does no harm.
+    Raises ``SpoolUnavailable``, with nothing kept; sending the same again does no harm.
     """
     posted: list[PostedRecord] = []
-    pending: dict[str, list[PostedRecord]] = {}
-    batch = Batch()
+    lines: list[bytes] = []
+    spooled: list[PostedRecord] = []
     for outcome in read_posted([_renamed(record) for record in records], space=space, received=received):
         row = _row(outcome, received)
         posted.append(row)
-        if isinstance(outcome, Captured) and row.outcome != "rejected":
-            if batch.full or batch.holds(outcome.message.id):
-                _store(batch, pending, store)
-            batch.add(outcome)
-            pending.setdefault(outcome.conversation.id, []).append(row)
-    _store(batch, pending, store)
+        if not isinstance(outcome, Captured) or row.outcome == "rejected":
+            continue
+        try:
+            lines.append(encode(outcome.conversation, outcome.message, received.timestamp()))
+            spooled.append(row)
+        except MessageTooLarge as error:
+            row.outcome, row.field, row.reason = "rejected", "content", str(error)
+    if lines:
+        outcomes = spool.outcomes(spool.append_lines(lines), STORE_SECONDS)
+        if outcomes is None:
+            for row in spooled:
+                row.outcome = "spooled"
+            return posted
+        for row, became in zip(spooled, outcomes, strict=True):
+            _tell(row, became)
     return posted
 
 
@@ -81,22 +96,19 @@ def account_of(posted: Sequence[PostedRecord]) -> Account:
         account.updated += row.outcome == "updated"
         account.merged += row.outcome == "merged"
         account.rejected += row.outcome == "rejected"
+        account.spooled += row.outcome == "spooled"
         if row.outcome == "skipped":
             account.skip(row.reason or "")
     return account
 
 
-def _store(batch: Batch, pending: dict[str, list[PostedRecord]], store: ConversationStore) -> None:
-    # A batch answers conversation by conversation, in the order in which they were added.
-    rows = [row for group in pending.values() for row in group]
-    for row, (_, appended) in zip(rows, batch.append_to(store) if rows else [], strict=True):
-        if appended is None:
-            row.outcome, row.field, row.reason = "rejected", "content", TOO_LARGE
-            continue
-        row.outcome = _BECAME[appended]
-        if appended is Appended.FORGOTTEN:
-            row.reason = "forgotten"
-    pending.clear()
+def _tell(row: PostedRecord, became: Appended | None) -> None:
+    if became is None:
+        row.outcome, row.field, row.reason = "rejected", "content", TOO_LARGE
+        return
+    row.outcome = _BECAME[became]
+    if became is Appended.FORGOTTEN:
+        row.reason = "forgotten"
 
 
 def _row(outcome: Outcome, received: dt.datetime) -> PostedRecord:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """What the memory holds, how far each step is, what is stale, and what was imported."""
+    """What the memory holds, how far each step is, what is stale, what was imported, and what waits in the spool."""
     from aethergrid_pipelines.flow.stores import open_stores
     from aethergrid_pipelines.settings import load_settings
 
@@ -25,6 +25,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
 
 
 def _status(stores: "Stores") -> dict[str, Any]:
+    from aethergrid_pipelines.capture.spool import spool_path
+    from aethergrid_pipelines.capture.spool_folder import SpoolFolder
     from aethergrid_pipelines.cli.components import addresses
     from aethergrid_pipelines.flow.overview import last_runs, overview
     from aethergrid_pipelines.flow.scope import Scope
@@ -42,7 +44,9 @@ def _status(stores: "Stores") -> dict[str, Any]:
         index = {"collection": collection, "embedder": embedder, "dimension": dimension, "fragments": fragments}
     days = stores.conversations.days()
     captured = {"conversations": sum(count for _, count in days), "days": len(days)}
-    return {"stores": addresses(stores), "captured": captured, "index": index, **counted, "steps": steps}
+    spool = dataclasses.asdict(SpoolFolder(spool_path(stores.settings)).backlog())
+    about = {"stores": addresses(stores), "captured": captured, "spool": spool, "index": index}
+    return {**about, **counted, "steps": steps}
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -53,6 +57,7 @@ def _show(found: dict[str, Any]) -> None:
         console.print(f"{role:<14} {address}", markup=False, soft_wrap=True)
     captured, index = found["captured"], found["index"]
     console.print(f"\n{captured['conversations']} conversations captured on {captured['days']} days", markup=False)
+    _show_spool(found["spool"])
     if index is None:
         console.print("There is no index yet: aethergrid import PATH, then aethergrid process")
     else:
@@ -74,3 +79,14 @@ def _show(found: dict[str, Any]) -> None:
     for source in found["sources"]:
         outcomes = ", ".join(f"{source[name]} {name}" for name in ("read", "stored", "merged", "skipped", "rejected"))
         console.print(f"{source['source']}: {source['files']} files, {outcomes}", markup=False, soft_wrap=True)
+
+
+def _show_spool(spool: dict[str, Any]) -> None:
+    console = answers()
+    if spool["records"]:
+        size, since = spool["bytes"] / 1024**2, spool["oldest_at"]
+        oldest = f", the oldest since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+        console.print(f"{spool['records']} messages ({size:.1f} MiB) wait in the spool{oldest}", markup=False)
+    for name, what in (("refused", "kept in spool/refused.jsonl"), ("dropped", "for want of room")):
+        if spool[name]:
+            console.print(f"{spool[name]} spooled messages were {name} ({what})", style="yellow", markup=False)

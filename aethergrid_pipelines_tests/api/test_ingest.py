@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from aethergrid_pipelines.api.app import create_app
 from aethergrid_pipelines.settings import load_settings
 from aethergrid_pipelines_tests.api.conftest import components, post
+from aethergrid_pipelines_tests.capture.spooling import wait_until
 
 MESSAGE = {
     "conversation": "retro-41",
@@ -219,7 +220,7 @@ def test_what_was_forgotten_does_not_come_back(client: TestClient) -> None:
     assert (outcomes(answer), answer["account"]["skipped"]) == (["skipped"], {"forgotten": 1})
 
 
-def test_a_store_that_is_down_is_a_503_that_says_when_to_come_back(
+def test_what_comes_in_while_the_store_is_down_is_stored_when_it_is_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     blocked = tmp_path / "home" / "conversations.db"
@@ -227,8 +228,38 @@ def test_a_store_that_is_down_is_a_503_that_says_when_to_come_back(
     monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
 
     with TestClient(create_app(load_settings())) as client:
+        response = client.post("/api/ingest", json=[MESSAGE, {**MESSAGE, "role": "wizard"}])
+        waiting = client.get("/api/stats").json()["spool"]
+        blocked.rmdir()
+        wait_until(lambda: client.get("/api/stats").json()["spool"]["records"] == 0)
+        [message] = stored(client, response.json()["conversationIds"][0])
+
+    assert response.status_code == 202
+    assert outcomes(response.json()) == ["spooled", "rejected"]
+    account = response.json()["account"]
+    assert (account["read"], account["stored"], account["rejected"], account["spooled"]) == (2, 0, 1, 1)
+    assert (waiting["records"], waiting["bytes"] > 0, waiting["refused"], waiting["dropped"]) == (1, True, 0, 0)
+    assert waiting["oldestAt"]
+    assert message["content"] == MESSAGE["content"]
+
+
+def test_what_can_neither_be_stored_nor_spooled_is_a_503_that_says_when_to_come_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "spool").write_text("a file where the folder should be")
+    monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
+
+    with TestClient(create_app(load_settings())) as client:
         response = client.post("/api/ingest", json=MESSAGE)
 
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) > 0
-    assert "conversations.db" in response.json()["detail"]
+    assert "spool" in response.json()["detail"]
+
+
+def test_a_message_beyond_what_stores_take_is_rejected_at_once(client: TestClient) -> None:
+    answer = post(client, MESSAGE, {**MESSAGE, "id": "m2", "content": "x" * 16_000_001})
+
+    assert outcomes(answer) == ["stored", "rejected"]
+    assert answer["records"][1]["field"] == "content"

@@ -13,9 +13,11 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from aethergrid_pipelines.capture.spool import Spool
 from aethergrid_pipelines.cli.app import app
 from aethergrid_pipelines.records.ids import conversation_id
 from aethergrid_pipelines.settings import load_settings
+from aethergrid_pipelines_tests.capture.spooling import Gate, said
 
 COMMANDS = ("import", "query", "status", "doctor", "forget", "process", "serve")
 POOL = conversation_id("default", "generic", "pool")
@@ -173,6 +175,18 @@ def test_the_status_of_an_empty_home_is_shown() -> None:
 
     assert result.exit_code == 0
     assert "no index" in result.stdout
+
+
+def test_the_status_shows_what_waits_in_the_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "home" / "spool", Gate(tmp_path / "unused.db", down=True))
+    spool.append([said("c", 0), said("c", 1)])
+    spool.close()
+
+    found = document(run("status", "--json"))["spool"]
+
+    assert (found["records"], found["dropped"], found["refused"]) == (2, 0, 0)
+    assert found["oldest_at"]
+    assert "2 messages (0.0 MiB) wait in the spool, the oldest since" in run("status").stdout
 
 
 def test_the_doctor_finds_a_working_home_well(imported: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,97 @@
+"""The spool: what is captured is on the disk before it is acknowledged, and in the conversation store soon after.
+
+Each process appends to segments of its own; a thread moves them into the store, retrying while that is down, and
+deletes each when all of it is stored. docs/capture/spool.md says what that promises.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from aethergrid_pipelines.capture.spool_drainer import SpoolDrainer
+from aethergrid_pipelines.capture.spool_folder import Backlog, SpoolFolder
+from aethergrid_pipelines.capture.spool_lines import encode
+from aethergrid_pipelines.capture.spool_writer import SpoolUnavailable, SpoolWriter, Ticket
+from aethergrid_pipelines.records.conversation import Conversation, Message
+from aethergrid_pipelines.settings import Settings
+from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
+
+CLOSING_SECONDS = 10.0
+
+
+class Spool:
+    """Thread-safe. Close it to leave nothing behind; what a killed process leaves, the next one stores first."""
+
+    def __init__(
+        self,
+        path: Path,
+        store: Callable[[], ConversationStore],
+        *,
+        max_mb: int = 1_024,
+        when_full: Literal["reject", "drop-oldest"] = "reject",
+    ) -> None:
+        """``store`` is called for each batch, in the spool's own thread; it may raise ``StoreUnavailable``.
+
+        Raises :class:`SpoolUnavailable` where the folder cannot be used.
+        """
+        self._folder = SpoolFolder(path)
+        try:
+            self._folder.create()
+            self._number, self._living = self._folder.join()
+        except OSError as error:
+            raise SpoolUnavailable(f"the spool at {path} cannot be written: {error.strerror or error}") from error
+        self._drainer = SpoolDrainer(self._folder, store)
+        self._writer = SpoolWriter(
+            self._folder,
+            self._number,
+            budget=max_mb * 1024 * 1024,
+            when_full=when_full,
+            before_durable=self._drainer.expect,
+            on_durable=self._drainer.wake,
+        )
+        self._drainer.start(self._writer)
+
+    def append(self, records: Sequence[tuple[Conversation, Message]]) -> Ticket:
+        """Return when these records are durable. Raises :class:`SpoolUnavailable`, and ``MessageTooLarge``; nothing
+        of them is kept then."""
+        now = time.time()
+        return self.append_lines([encode(conversation, message, now) for conversation, message in records])
+
+    def append_lines(self, lines: Sequence[bytes]) -> Ticket:
+        """The same with what ``spool_lines.encode`` made."""
+        ticket = Ticket(lines)
+        if lines:
+            self._writer.append(ticket)
+        else:
+            ticket.settled.set()
+        return ticket
+
+    def outcomes(self, ticket: Ticket, timeout: float) -> list[Appended | None] | None:
+        """What became of a ticket's records in the store (``None`` for one that it refused), or ``None`` where that
+        is not known within so many seconds: they will be stored later."""
+        settled = ticket.settled.wait(timeout)
+        if not settled:
+            self._drainer.give_up(ticket)
+        return ticket.outcomes if len(ticket.outcomes) == len(ticket.lines) else None
+
+    def backlog(self) -> Backlog:
+        """What all processes have spooled and not stored."""
+        return self._folder.backlog()
+
+    def close(self) -> None:
+        """Store what waits if the store is there, and stop. Idempotent."""
+        self._writer.close()
+        if self._drainer.close(CLOSING_SECONDS) and not self._folder.segments(self._number):
+            self._folder.leave(self._number)
+        self._living.release()
+
+
+def spool_path(settings: Settings) -> Path:
+    """Where the spool of these settings lies."""
+    return settings.home_path / "spool"
+
+
+def open_spool(settings: Settings, store: Callable[[], ConversationStore]) -> Spool:
+    """The spool of these settings. Raises :class:`SpoolUnavailable`."""
+    return Spool(spool_path(settings), store, max_mb=settings.spool_max_mb, when_full=settings.spool_when_full)
