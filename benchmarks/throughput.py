@@ -8,6 +8,9 @@ limits, both of the same run:
 * ``rest_to_embedding`` < 0.25: seconds of import and all steps without the embedding, to seconds of the embedding;
 * ``embed_to_bare`` >= 0.90: the rate of ``embed()`` on the flow's batches, to that of a bare onnxruntime session on the
   same chunks (tokenised beforehand, one chunk a call, sorted by length, as many threads). The two take turns.
+
+``rest_to_embedding, processor`` is the first one in processor seconds (those of the embedding divided by its threads),
+which other work on the machine disturbs less.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aethergrid_pipelines.embedders.protocol import Embedded, Embedder
 from benchmarks.generate import first_messages, write
 from benchmarks.home import Home, fresh_home
 
@@ -33,7 +37,7 @@ MESSAGES = 3_000
 ROUND = 1_000
 """Chunks after which the bare session and ``embed()`` take turns."""
 
-LIMITS = {"rest_to_embedding": "< 0.25", "embed_to_bare": ">= 0.90"}
+LIMITS = {"rest_to_embedding": "< 0.25", "rest_to_embedding, processor": "< 0.25", "embed_to_bare": ">= 0.90"}
 
 
 def measure(messages: int) -> dict[str, Any]:
@@ -46,16 +50,17 @@ def measure(messages: int) -> dict[str, Any]:
         file = Path(folder) / "generated.jsonl"
         write(file, first_messages(messages))
         warm_up(home)
-        started = time.perf_counter()
+        metered = home.stores.embedder = Metered(home.stores.embedder)
+        started, processor = time.perf_counter(), time.process_time()
         import_files(home.stores, [file])
         seconds = {"import": time.perf_counter() - started}
         reports = materialise_all(home.stores, Scope(), run_id="throughput")
-        total = time.perf_counter() - started
+        total, processor = time.perf_counter() - started, time.process_time() - processor
         counts = next(report.counts for report in reports if report.step == "embeddings")
         embedding = counts["embedding_ms"] / 1_000
         seconds |= {report.step: report.seconds for report in reports}
         seconds["embeddings without embedding"] = seconds.pop("embeddings") - embedding
-        bare, embed = beside_bare(home)
+        bare, embed = beside_bare(home, metered.embedder)
     return {
         "messages": messages,
         "tokens": counts["tokens"],
@@ -66,6 +71,9 @@ def measure(messages: int) -> dict[str, Any]:
         "embedding share": round(embedding / total, 3),
         **{f"{name} share": round(value / total, 3) for name, value in seconds.items()},
         "rest_to_embedding": round((total - embedding) / embedding, 3),
+        "rest_to_embedding, processor": round(
+            (processor - metered.processor) / (metered.processor / usable_threads()), 3
+        ),
         "bare tokens/s": round(counts["tokens"] / bare),
         "embed() tokens/s": round(counts["tokens"] / embed),
         "embed_to_bare": round(bare / embed, 3),
@@ -84,11 +92,41 @@ def warm_up(home: Home) -> None:
     home.stores.catalog.ping()
 
 
-def beside_bare(home: Home) -> tuple[float, float]:
+class Metered:
+    """The embedder of the home, with the processor seconds of its ``embed()``."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+        self.name, self.window = embedder.name, embedder.window
+        self.dimension, self.tokenizer = embedder.dimension, embedder.tokenizer
+        self.processor = 0.0
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        started = time.process_time()
+        embedded = self.embedder.embed(texts)
+        self.processor += time.process_time() - started
+        return embedded
+
+    def embed_query(self, text: str) -> "NDArray[np.float32]":
+        return self.embedder.embed_query(text)
+
+    def close(self) -> None:
+        """End the embedder."""
+        self.embedder.close()
+
+
+def usable_threads() -> int:
+    """The threads of the local embedder."""
+    from aethergrid_pipelines.embedders.local import usable_cores
+    from aethergrid_pipelines.settings import load_settings
+
+    return load_settings().embedding_threads or usable_cores()
+
+
+def beside_bare(home: Home, embedder: Embedder) -> tuple[float, float]:
     """Seconds of the bare session and of ``embed()`` on all chunks of the home."""
     from aethergrid_pipelines.embedders.local import LocalEmbedder
 
-    embedder = home.stores.embedder
     if not isinstance(embedder, LocalEmbedder):
         raise TypeError(f"{embedder.name} is not the local embedder")
     batch = home.stores.settings.processing_batch_size
@@ -128,7 +166,6 @@ class BareSession:
     def __init__(self, embedder: "LocalEmbedder") -> None:
         from onnxruntime import InferenceSession, SessionOptions
 
-        from aethergrid_pipelines.embedders.local import usable_cores
         from aethergrid_pipelines.embedders.minilm_graph import graph_file
         from aethergrid_pipelines.settings import load_settings
 
@@ -141,7 +178,7 @@ class BareSession:
             disabled_optimizers=["SkipLayerNormFusion"],
         )
         self._tokenizer = embedder.tokenizer
-        self._threads = load_settings().embedding_threads or usable_cores()
+        self._threads = usable_threads()
         self._pool = ThreadPoolExecutor(self._threads)
 
     def inputs(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":

@@ -29,6 +29,10 @@ Result = TypeVar("Result")
 WRITE_SECONDS = 600.0
 """How long a write waits for another process that purges or builds."""
 
+INDEX_CACHE, METADATA_CACHE = 128_000_000, 32_000_000
+"""Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history; the indexes of 100,000 rows
+take less than this."""
+
 
 class LanceTables:
     """The tables in one folder. Thread-safe; raises ``StoreUnavailable`` where the folder cannot be used."""
@@ -43,7 +47,8 @@ class LanceTables:
         # Two threads may both connect the first time; the later one wins and nothing is lost by that.
         if self._connection is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._connection = lancedb.connect(self.folder)
+            caches = lancedb.Session(index_cache_size_bytes=INDEX_CACHE, metadata_cache_size_bytes=METADATA_CACHE)
+            self._connection = lancedb.connect(self.folder, session=caches)
         return self._connection
 
     def open(self, entry: CollectionEntry) -> Table:
