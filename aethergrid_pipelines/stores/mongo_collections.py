@@ -68,4 +68,6 @@ def reaching(address: str) -> Iterator[None]:
     try:
         yield
     except (ConnectionFailure, ExecutionTimeout) as error:
-        raise StoreUnavailable(f"MongoDB at {address}: {error}") from error
+        # The driver's message goes on with its timeouts and its picture of the topology: nothing for people.
+        reason = str(error).split(" (configured timeouts")[0].split(", Timeout:")[0]
+        raise StoreUnavailable(f"MongoDB at {address} does not answer: {reason}") from error
