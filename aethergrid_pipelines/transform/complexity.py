@@ -49,8 +49,8 @@ def measure(text: str, parts: Text) -> dict[str, float]:
     return {
         "length": len(words) + 6 * len(lines),
         "variety": len(different),
-        "long_words": sum(len(word) >= 9 for word in different) + len(_IDENTIFIER.findall(parts.prose)),
-        "conditions": sum(word in _CONDITIONS for word in words) + 0.5 * len(_FIGURE.findall(parts.prose)),
+        "long_words": sum(map((9).__le__, map(len, different))) + len(_IDENTIFIER.findall(parts.prose)),
+        "conditions": sum(map(_CONDITIONS.__contains__, words)) + 0.5 * len(_FIGURE.findall(parts.prose)),
         "steps": len(_NUMBERED.findall(parts.prose)),
         "code_lines": len(lines),
         "nesting": _depth(lines) if lines else 0,

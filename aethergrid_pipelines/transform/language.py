@@ -23,6 +23,9 @@ SURE = 0.9
 
 SHORT = 40
 
+ENOUGH = 160
+"""So many characters are looked at: the model takes a tenth of a millisecond for 400, and is as sure after these."""
+
 # Left out are languages that a short text is mistaken for far more often than it is in them.
 LANGUAGES = re.findall(
     r"\w\w",
@@ -37,7 +40,7 @@ def language(parts: Text) -> str:
     """ISO 639-1, or ``code`` for a text that is hardly anything else; English where there is too little to tell."""
     if len(parts.words) <= FEW_WORDS if parts.fenced else parts.code_share >= PURE_CODE:
         return CODE
-    prose = " ".join(_LETTERS.findall(parts.prose))
+    prose = " ".join(_LETTERS.findall(parts.prose, 0, 2 * ENOUGH))[:ENOUGH]
     if not prose:
         return CODE if parts.code_share > 0 else DEFAULT
     found, probability = _identifier().classify(prose)

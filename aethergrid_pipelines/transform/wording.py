@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TERM = re.compile(r"[^\W_][\w+#.'-]*[\w+#]|[^\W_]")
+_NUMBER = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[?!:|`]|\d+")
 
 PENALTY = 1.0
@@ -23,17 +24,18 @@ class Glossary:
 
     def __init__(self, terms: Mapping[str, Sequence[str]]) -> None:
         self._size = len(terms)
-        self._labels: dict[str, list[int]] = {}
+        labels: dict[str, list[int]] = {}
         for index, words in enumerate(terms.values()):
             for word in words:
-                self._labels.setdefault(word, []).append(index)
+                labels.setdefault(word, []).append(index)
+        self._labels = {f"{word}s": indexes for word, indexes in labels.items()} | labels
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (texts, labels), 0…1: ``1 − exp(−n/2)`` for n different terms of a label."""
         counts = np.zeros((len(texts), self._size), np.float32)
         for row, text in zip(counts, texts, strict=True):
-            for word in set(_TERM.findall(text.lower())):
-                labels = self._labels.get(word) or self._labels.get(word.removesuffix("s")) or ()
+            for word in self._labels.keys() & _TERM.findall(text.lower()):
+                labels = self._labels[word]
                 for label in labels:
                     row[label] += 1 / len(labels)
         return 1 - np.exp(-counts / 2)
@@ -84,6 +86,6 @@ class Wording:
 
 def _words(text: str) -> set[str]:
     """Words, pairs of neighbours, and which word comes first; every number is the same."""
-    tokens = ["0" if token[0].isdigit() else token for token in _TOKEN.findall(text.lower())]
+    tokens = _TOKEN.findall(_NUMBER.sub("0", text.lower()))
     first = {f"^{tokens[0]}"} if tokens else set()
     return first.union(tokens, map(" ".join, pairwise(tokens)))
