@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aethergrid_pipelines.capture.account import FileAccount, ImportReport
+from aethergrid_pipelines.capture.export_file import broken_archive
 from aethergrid_pipelines.capture.file_import import FileImport
 from aethergrid_pipelines.capture.interrupt import Interrupt, deferred_interrupt
 from aethergrid_pipelines.capture.paths import expand
@@ -50,7 +51,7 @@ def import_paths(
     *,
     store: ConversationStore,
     space: str,
-    source: str = "auto",
+    source: str | Source = "auto",
     journal: ImportJournal | None = None,
     progress: Callable[[FileAccount], None] | None = None,
 ) -> ImportReport:
@@ -60,7 +61,8 @@ def import_paths(
     with its error, and the rest goes on. After Ctrl-C what was read is stored and the report says ``interrupted``.
     Raises ``ValueError`` for an unknown source and :class:`ImportStopped` (a ``StoreUnavailable``).
     """
-    chosen = None if source == "auto" else source_named(source)
+    named = None if source == "auto" else source
+    chosen = source_named(named) if isinstance(named, str) else named
     files, problems = expand(paths)
     report = ImportReport([FileAccount(str(path), error=reason) for path, reason in problems])
     run = _Run(report, store, space, journal, progress)
@@ -90,7 +92,8 @@ class _Run:
             file.size, file.modified_at = status.st_size, dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
             source = chosen or detect(path)
             if source is None:
-                file.unread = _why_unread(path)
+                file.error = broken_archive(path)
+                file.unread = None if file.error else _why_unread(path)
         except OSError as error:
             file.error = error.strerror or str(error)
             return

@@ -5,13 +5,13 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Also Gemini CLI and exports; what no source recognises is reported and left alone.
-SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+# Also exports, archives of them and databases; what no source recognises is reported and left alone.
+SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".vscdb", ".zip", ".zst"})
 
 
 def expand(paths: Iterable[str | Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
     """The files among ``paths`` (files, folders, globs; ``~`` is expanded), absolute, sorted, each once; and what
-    could not be looked at, with the reason. A folder gives its JSON files, at any depth."""
+    could not be looked at, with the reason. A folder gives what may hold conversations, at any depth."""
     files: set[Path] = set()
     problems: dict[Path, str] = {}
     for given in paths:

@@ -7,7 +7,8 @@ from aethergrid_pipelines.capture.paths import expand
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("b.jsonl", "a.json", "notes.txt", "deep/er/c.jsonl", "deep/.hidden/d.ndjson", "x[1].jsonl"):
+    exports = ("exports/e.zip", "exports/state.vscdb")
+    for name in ("b.jsonl", "a.json", "notes.txt", "deep/er/c.jsonl", "deep/.hidden/d.ndjson", "x[1].jsonl", *exports):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -21,10 +22,22 @@ def tree(tmp_path: Path) -> Path:
         (["notes.txt"], ["notes.txt"]),
         (["b.jsonl", "a.json", "b.jsonl"], ["a.json", "b.jsonl"]),
         (["deep"], ["deep/.hidden/d.ndjson", "deep/er/c.jsonl"]),
+        (["exports"], ["exports/e.zip", "exports/state.vscdb"]),
         (["*.json*"], ["a.json", "b.jsonl", "x[1].jsonl"]),
         (["**/*.jsonl"], ["b.jsonl", "deep/er/c.jsonl", "x[1].jsonl"]),
         (["x[1].jsonl"], ["x[1].jsonl"]),
-        (["."], ["a.json", "b.jsonl", "deep/.hidden/d.ndjson", "deep/er/c.jsonl", "x[1].jsonl"]),
+        (
+            ["."],
+            [
+                "a.json",
+                "b.jsonl",
+                "deep/.hidden/d.ndjson",
+                "deep/er/c.jsonl",
+                "exports/e.zip",
+                "exports/state.vscdb",
+                "x[1].jsonl",
+            ],
+        ),
     ],
 )
 def test_files_folders_and_globs_give_each_file_once_in_order(

@@ -1,0 +1,181 @@
+"""The records of a large JSON export, one by one, without holding the file: the objects of an array, one object, or
+JSON Lines.
+
+Only strings and brackets are looked at here; each record is parsed by itself afterwards, so that one that is damaged
+does not end the file.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES
+
+CHUNK_BYTES = 64 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+# Everything up to the next bracket outside of a string, then that bracket; a quote where a string is not complete.
+_NEXT = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+(["\[\]{}]|\Z)', re.DOTALL)
+_KEY_OR_BRACKET = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+:|"[^"\\]*+(?:\\.[^"\\]*+)*+"|(["\[\]{}])', re.DOTALL)
+_STRING_SO_FAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+
+
+class BrokenExport(OSError):
+    """A file that cannot be read (on): truncated, damaged, encrypted. The message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The bytes of a record and its place, from 1. ``raw`` is ``None`` where it is longer than 64 MiB."""
+
+    number: int
+    raw: bytes | None
+
+
+def split_records(stream: BinaryIO, *, after: int = 0, largest: int = MAX_LINE_BYTES) -> Iterator[Piece]:
+    """Stream the records of a JSON text; their numbers go on from ``after``. Holds one record of at most ``largest``
+    bytes.
+
+    Raises :class:`BrokenExport` where the text ends too early, after everything before that was given.
+    """
+    splitter = _Splitter(stream, after, largest)
+    yield from splitter.pieces()
+
+
+class _Splitter:
+    def __init__(self, stream: BinaryIO, after: int, largest: int) -> None:
+        self._stream = stream
+        self._number = after
+        self._largest = largest
+        self._buffer = b""
+        self._scanned = 0
+        # Where what was not given yet begins: a record, where ``_inside``, or what lies between two of them.
+        self._kept = 0
+        self._inside = False
+        self._too_long = False
+        self._depth = 0
+        # 1 within an array of records.
+        self._base = 0
+        self._failure: str | None = None
+
+    def pieces(self) -> Iterator[Piece]:
+        while self._fill():
+            yield from self._scan()
+            self._trim()
+        yield from self._end()
+
+    def _fill(self) -> bool:
+        # As much again as waits, so that a string of many chunks is looked at a few times and not at each of them.
+        wanted = max(CHUNK_BYTES, len(self._buffer) - self._scanned)
+        parts = [self._buffer]
+        while wanted > 0 and self._failure is None:
+            try:
+                part = self._stream.read(CHUNK_BYTES)
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                self._failure = str(error) or "its data end too early"
+                break
+            if not part:
+                break
+            parts.append(part)
+            wanted -= len(part)
+        self._buffer = b"".join(parts)
+        return len(parts) > 1
+
+    def _scan(self) -> Iterator[Piece]:
+        for found in _NEXT.finditer(self._buffer, self._scanned):
+            mark, at = found[1], found.start(1)
+            self._scanned = found.end()
+            if mark == b'"':
+                self._scanned = at
+                return
+            if mark in {b"{", b"["}:
+                yield from self._opened(mark, at)
+            elif mark:
+                yield from self._closed(mark, at)
+
+    def _opened(self, mark: bytes, at: int) -> Iterator[Piece]:
+        if self._depth == self._base:
+            yield from self._between(at)
+            self._inside = not (mark == b"[" and self._base == 0)
+            self._kept = at if self._inside else at + 1
+            self._base = 1 if not self._inside else self._base
+        self._depth += 1
+
+    def _closed(self, mark: bytes, at: int) -> Iterator[Piece]:
+        if self._depth > self._base:
+            self._depth -= 1
+            if self._depth == self._base:
+                yield self._piece(self._buffer[self._kept : at + 1])
+                self._kept, self._inside = at + 1, False
+        elif self._base and mark == b"]":
+            yield from self._between(at)
+            self._depth = self._base = 0
+            self._kept = at + 1
+
+    def _between(self, end: int) -> Iterator[Piece]:
+        for raw in self._buffer[self._kept : end].split(b","):
+            if raw.replace(_BOM, b"").strip():
+                yield self._piece(raw)
+
+    def _piece(self, raw: bytes) -> Piece:
+        self._number += 1
+        too_long, self._too_long = self._too_long or len(raw) > self._largest, False
+        return Piece(self._number, None if too_long else raw)
+
+    def _trim(self) -> None:
+        if self._inside and len(self._buffer) - self._kept > self._largest:
+            self._too_long = True
+        if self._too_long:
+            self._kept = self._scanned
+        rest, self._scanned = self._buffer[self._kept :], self._scanned - self._kept
+        self._kept = 0
+        if len(rest) > self._largest:
+            if not self._too_long:
+                raise BrokenExport(f"no JSON record within {self._largest // 1024**2} MiB after record {self._number}")
+            # The string that does not end is of no use: go on as if it had just begun, perhaps within an escape.
+            found = _STRING_SO_FAR.match(rest)
+            rest = b'"\\' if found and found.end() < len(rest) else b'"'
+        self._buffer = rest
+
+    def _end(self) -> Iterator[Piece]:
+        if self._inside:
+            reason = self._failure or "the file is truncated"
+            raise BrokenExport(f"ends within record {self._number + 1}: {reason}")
+        yield from self._between(len(self._buffer))
+        if self._base or self._failure:
+            reason = self._failure or "the file is truncated"
+            raise BrokenExport(f"ends after record {self._number}: {reason}")
+
+
+def key_paths(head: bytes, *, depth: int = 3) -> set[tuple[str, ...]]:
+    """The keys of the records that begin in ``head``, and those of the objects in them, as paths of at most ``depth``
+    keys. One whose value is an array is there a second time, ending in ``[]``; what is in arrays is left out. Works on
+    a beginning that was cut anywhere."""
+    paths: set[tuple[str, ...]] = set()
+    stack: list[str | None] = []
+    key: str | None = None
+    for found in _KEY_OR_BRACKET.finditer(head.removeprefix(_BOM)):
+        mark = found[2]
+        if mark == b'"':
+            break
+        outer = tuple(name for name in stack if name is not None)
+        # The record itself is in nothing but the array of records.
+        reached = len(outer) < depth and len(stack) - len(outer) <= 2 and not any(name.endswith("[]") for name in outer)
+        if found[1] is not None:
+            key = found[1].decode("utf-8", "replace")
+            if reached:
+                paths.add((*outer, key))
+        elif mark in {b"{", b"["}:
+            if key is not None and mark == b"[":
+                key += "[]"
+                if reached:
+                    paths.add((*outer, key))
+            stack.append(key)
+            key = None
+        elif mark:
+            stack[-1:] = []
+            key = None
+    return paths
