@@ -211,6 +211,9 @@ def serve(services: list[Service], home: Path) -> None:
     services.append(
         Service("Dagster", [*ui_command, "--port", str(ui_port)], log=logs / "dagster.log", environment=environment)
     )
+    services.append(
+        Service("The live worker", [programs / "aethergrid", "live"], log=logs / "live.log", environment=environment)
+    )
     api_host = "127.0.0.1" if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104
     api, ui = f"http://{api_host}:{settings.api_port}", f"http://127.0.0.1:{ui_port}"
     wait_for(f"{ui}/server_info", services)

@@ -9,6 +9,7 @@ from aethergrid_pipelines.automation.jobs import INGEST_JOB
 from aethergrid_pipelines.automation.partitions import day_ranges, run_request
 from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.flow.state import days_of, digest
+from aethergrid_pipelines.stores import lease
 from aethergrid_pipelines.stores.conversations import HistoryLost
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 
@@ -41,7 +42,11 @@ def conversation_changes(
         return dg.SkipReason("runs are in progress; the changes wait in the feed")
     opened = stores.open()
     try:
-        days, cursor, reason = read_feed(opened, context.cursor)
+        if lease.held(opened.catalog, lease.LIVE):
+            # Without a cursor the next tick without a live worker looks for whatever that one left stale.
+            context.update_cursor("")
+            return dg.SkipReason("the live worker follows the change feed")
+        days, cursor, reason = read_feed(opened, context.cursor or None)
     except StoreUnavailable as error:
         return dg.SkipReason(str(error))
     if not days:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from aethergrid_pipelines.cli import asking, doctor, forgetting, importing, processing, serving, status
+from aethergrid_pipelines.cli import asking, doctor, forgetting, importing, living, processing, serving, status
 from aethergrid_pipelines.cli.output import errors
 
 
@@ -57,5 +57,6 @@ app.command("query")(asking.query)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("forget")(forgetting.forget)
+app.command("live")(living.live)
 app.command("process")(processing.process)
 app.command("serve")(serving.serve)

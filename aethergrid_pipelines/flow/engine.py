@@ -38,6 +38,7 @@ def materialise(
             todo = [item for item in batch if item.conversation_id not in report.failures]
             if todo:
                 step.run(stores, todo, report, run_id=run_id)
+                report.days.update(item.day for item in todo)
             report.seconds = time.perf_counter() - started
             if progress:
                 progress(report)

@@ -44,7 +44,7 @@ class Output:
 
 @dataclass(slots=True)
 class StepReport:
-    """What a step did. ``counts`` holds the figures of the step (tokens, embedded, upserted, deleted…)."""
+    """What a step did, and for which days. ``counts`` holds its figures (tokens, embedded, upserted, deleted…)."""
 
     step: str
     processed: int = 0
@@ -53,6 +53,7 @@ class StepReport:
     postponed: int = 0
     seconds: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
+    days: set[dt.date] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
     retryable: bool = False
 

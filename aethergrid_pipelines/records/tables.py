@@ -161,6 +161,16 @@ class Cursor(SQLModel, table=True):
     updated_at: dt.datetime = Field(sa_type=UtcDateTime)
 
 
+class Lease(SQLModel, table=True):
+    """Who does something that needs to be done once; free again when it has not been renewed in time."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True, max_length=64)
+    holder: str = Field(max_length=128)
+    expires_at: dt.datetime = Field(sa_type=UtcDateTime)
+
+
 def table_of(row_class: type[SQLModel]) -> Table:
     """The SQLAlchemy table behind a row class, for Core statements: rows in bulk need no ORM."""
     return SQLModel.metadata.tables[str(row_class.__tablename__)]

@@ -1,0 +1,127 @@
+"""The live worker over embedded and real stores: at once, in order, and whatever ends it."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from aethergrid_pipelines.automation.jobs import ASSETS
+from aethergrid_pipelines.flow.engine import materialise_all
+from aethergrid_pipelines.flow.forget import forget
+from aethergrid_pipelines.flow.scope import Scope
+from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.live.reporting import DagsterReport
+from aethergrid_pipelines.live.worker import LiveWorker, Processed
+from aethergrid_pipelines.stores import feed_cursor, lease
+from aethergrid_pipelines.stores.errors import StoreUnavailable
+from aethergrid_pipelines_tests.flow.contents import DAY, everything, put
+from aethergrid_pipelines_tests.opened import KINDS, Place, place
+
+TEXTS = ["Who answers first?", "Whoever is awake."]
+
+
+@pytest.fixture(params=KINDS)
+def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with place(request.param, tmp_path / "home") as found:
+        yield found
+
+
+@pytest.fixture
+def stores(there: Place) -> Iterator[Stores]:
+    with there.open() as opened:
+        yield opened
+
+
+def drained(worker: LiveWorker, stores: Stores) -> None:
+    """Let a worker go on until the feed has nothing new."""
+    for _ in range(20):
+        before = feed_cursor.load(stores.catalog, lease.LIVE)
+        assert worker.step()
+        if feed_cursor.load(stores.catalog, lease.LIVE) == before:
+            return
+    pytest.fail("the feed never ends")
+
+
+def test_history_comes_first_and_then_each_change(stores: Stores) -> None:
+    done: list[Processed] = []
+    put(stores, "old", TEXTS)
+    worker = LiveWorker(stores, on_batch=done.append)
+    drained(worker, stores)
+    put(stores, "new", [*TEXTS, "And then?"], days=1)
+    drained(worker, stores)
+    assert sum(batch.conversations for batch in done) == 2
+    assert set().union(*(batch.days for batch in done)) == {DAY.date(), DAY.replace(day=6).date()}
+    active = stores.vectors.active()
+    assert active
+    assert stores.vectors.count(active[0]) == 5
+
+
+def test_it_ends_where_a_run_of_all_steps_does(there: Place, stores: Stores, tmp_path: Path) -> None:
+    worker = LiveWorker(stores)
+    drained(worker, stores)
+    for number in range(3):
+        put(stores, f"c{number}", [f"Question {number}?", f"Answer {number}."], days=number)
+        drained(worker, stores)
+    put(stores, "c1", ["Question 1?", "A better answer."], days=1)
+    forget(stores, put(stores, "c2", ["Question 2?", "Answer 2."], days=2), run_id="forget")
+    drained(worker, stores)
+    found = everything(stores)
+    materialise_all(stores, Scope(), run_id="again")
+    assert everything(stores) == found
+    assert len(found["conversations"]) == 2
+
+
+def test_another_worker_waits_until_the_lease_is_free(stores: Stores) -> None:
+    first, second = LiveWorker(stores), LiveWorker(stores)
+    assert first.step()
+    assert not second.step()
+    assert lease.held(stores.catalog, lease.LIVE)
+    first._release()
+    assert not lease.held(stores.catalog, lease.LIVE)
+    assert second.step()
+
+
+def test_a_lost_history_is_answered_with_a_scan(stores: Stores) -> None:
+    feed_cursor.save(stores.catalog, lease.LIVE, "makes no sense")
+    put(stores, "a", TEXTS)
+    troubles: list[Exception] = []
+    LiveWorker(stores, on_trouble=troubles.append).step()
+    assert len(troubles) == 1
+    assert len(everything(stores)["conversations"]) == 1
+
+
+def test_a_store_that_goes_away_costs_nothing_but_time(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aethergrid_pipelines.live.worker.PAUSES", (0.01,))
+    worker = LiveWorker(stores)
+    drained(worker, stores)
+    messages, failing = stores.conversations.messages, [True, True]
+
+    def flaky(ids: list[str]) -> object:
+        if failing:
+            failing.pop()
+            raise StoreUnavailable("gone for a moment")
+        return messages(ids)
+
+    monkeypatch.setattr(stores.conversations, "messages", flaky)
+    put(stores, "a", TEXTS)
+    stop = threading.Event()
+    troubles: list[Exception] = []
+    found = LiveWorker(stores, on_batch=lambda _: stop.set(), on_trouble=troubles.append)
+    worker._release()
+    found.run(stop)
+    assert len(troubles) == 2
+    assert len(everything(stores)["fragments"]) == len(TEXTS)
+    assert not lease.held(stores.catalog, lease.LIVE)
+
+
+def test_dagster_is_told_of_each_asset_and_day(stores: Stores) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        report = DagsterReport(instance)
+        put(stores, "a", TEXTS)
+        put(stores, "b", TEXTS, days=1)
+        LiveWorker(stores, on_batch=report.add).step()
+        report.flush(now=True)
+        for name in ASSETS:
+            assert len(instance.get_materialized_partitions(dg.AssetKey(name))) == 2
