@@ -78,11 +78,11 @@ class Components:
 
         return Stores(self.settings, self.conversations, self.catalog, self.vectors, self.embedder)
 
-    def warm_up(self) -> Thread:
+    def warm_up(self, then: Callable[[], None] | None = None) -> Thread:
         """Load model and index in the background, so that the first question need not wait for them."""
         if self.settings.capture_enabled:
             self._open_spool()
-        thread = Thread(target=self._warm, name="warm-up", daemon=True)
+        thread = Thread(target=self._warm, args=(then,), name="warm-up", daemon=True)
         thread.start()
         return thread
 
@@ -102,12 +102,14 @@ class Components:
         except StoreUnavailable as error:
             logger.warning("%s", error)
 
-    def _warm(self) -> None:
+    def _warm(self, then: Callable[[], None] | None) -> None:
         try:
             self.embedder.embed_query("warm-up")
             self.search.search(SearchRequest(query="warm-up"))
         except UNREADY as error:
             logger.warning("not ready for questions: %s", error)
+        if then is not None:
+            then()
 
     def _once(self, name: str, opening: Callable[[], Opened]) -> Opened:
         if name not in self._opened:

@@ -11,7 +11,7 @@ from aethergrid_pipelines.stores.catalog import Catalog
 from aethergrid_pipelines.stores.conversations import ConversationStore
 
 
-def components(request: Request) -> Components:
+async def components(request: Request) -> Components:
     """The components of the running application."""
     found: Components = request.app.state.components
     return found
@@ -20,7 +20,7 @@ def components(request: Request) -> Components:
 ComponentsDep = Annotated[Components, Depends(components)]
 
 
-def settings(opened: ComponentsDep) -> Settings:
+async def settings(opened: ComponentsDep) -> Settings:
     return opened.settings
 
 

@@ -82,7 +82,11 @@ class Spool:
     def close(self) -> None:
         """Store what waits if the store is there, and stop. Idempotent."""
         self._writer.close()
-        if self._drainer.close(CLOSING_SECONDS) and not self._folder.segments(self._number):
+        if not self._drainer.close(CLOSING_SECONDS):
+            # The store hangs: the thread ends with the process, and with it the claim on what waits.
+            return
+        self._writer.release()
+        if not self._folder.segments(self._number):
             self._folder.leave(self._number)
         self._living.release()
 

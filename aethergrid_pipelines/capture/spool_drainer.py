@@ -16,7 +16,6 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from aethergrid_pipelines.capture.batch import MAX_MESSAGES
 from aethergrid_pipelines.capture.spool_batch import SpoolBatch
 from aethergrid_pipelines.capture.spool_folder import SpoolFolder, extent, mark_stored
 from aethergrid_pipelines.capture.spool_writer import Segment, SpoolWriter, Ticket
@@ -29,8 +28,6 @@ IDLE_SECONDS = 1.0
 """A segment of which everything is stored goes after so long without anything new; so often orphans are looked for."""
 LONGEST_WAIT = 5.0
 """Seconds between two attempts while the store is down, at most."""
-GAP_SECONDS = 0.006
-"""Between two full batches, so that the drainers of other processes get their turn (they look every 5 ms)."""
 
 
 class SpoolDrainer:
@@ -131,7 +128,8 @@ class SpoolDrainer:
             self._behind = False
 
     def _drain_orphans(self) -> None:
-        # Whoever starts after a crash stores first what the crash left: the order is that of capturing.
+        # Whoever starts after a crash stores first what the crash left, or waits until another process has done so:
+        # the order is that of capturing. Segments of a living process are its own business.
         with self._folder.draining():
             for segments in self._folder.orphans():
                 for path in segments:
@@ -141,19 +139,18 @@ class SpoolDrainer:
         found = extent(path)
         while found and found[1] < found[0]:
             _, offset = self._store_part(path, found[1], found[0])
+            mark_stored(path, offset)
             found = (found[0], offset)
         path.unlink(missing_ok=True)
 
     def _drain(self, segment: Segment) -> None:
         end = segment.durable
         while segment.stored < end:
-            with self._folder.draining():
-                outcomes, offset = self._store_part(segment.path, segment.stored, end)
+            outcomes, offset = self._store_part(segment.path, segment.stored, end)
             self._tell(segment.next, outcomes)
             segment.next += len(outcomes)
             segment.stored = offset
-            if len(outcomes) >= MAX_MESSAGES:
-                self._closing.wait(GAP_SECONDS)
+            segment.mark()
 
     def _store_part(self, path: Path, start: int, end: int) -> tuple[list[Appended | None], int]:
         """Store a batch; returns an outcome per line, and the offset behind the last of them."""
@@ -162,9 +159,7 @@ class SpoolDrainer:
         except FileNotFoundError:
             # It was the oldest, and the budget is used up (SPOOL_WHEN_FULL=drop-oldest).
             return [], end
-        outcomes = batch.append_to(self._store(), self._folder)
-        mark_stored(path, batch.end)
-        return outcomes, batch.end
+        return batch.append_to(self._store(), self._folder), batch.end
 
     def _tell(self, first: int, outcomes: list[Appended | None]) -> None:
         with self._tickets_lock:

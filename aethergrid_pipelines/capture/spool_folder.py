@@ -51,7 +51,7 @@ class SpoolFolder:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def draining(self) -> FileLock:
-        """One drainer at a time: whoever holds this lock may move records into the store."""
+        """Whoever holds this lock may move what dead processes left into the store: one at a time."""
         return FileLock(self.path / "drain.lock", thread_local=False, poll_interval=0.005)
 
     def join(self) -> tuple[int, FileLock]:

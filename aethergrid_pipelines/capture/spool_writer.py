@@ -56,6 +56,10 @@ class Segment:
     next: int = 0
     sealed: bool = False
 
+    def mark(self) -> None:
+        """Note in the file up to where it is stored. Not synced: what is stored twice does no harm."""
+        os.pwrite(self.descriptor, HEADER % self.stored, 0)
+
 
 class SpoolWriter:
     """Appends to the segments of one process. ``on_durable`` is called, in the writing thread, after each fsync, and
@@ -105,9 +109,15 @@ class SpoolWriter:
         """Delete a segment, unless something in it is not stored."""
         with self._disk:
             if segment.stored >= segment.durable:
-                self._seal(segment)
                 segment.path.unlink(missing_ok=True)
                 self.segments.remove(segment)
+                os.close(segment.descriptor)
+
+    def release(self) -> None:
+        """Close what is left in the folder for the next process; nobody drains any more."""
+        for segment in self.segments:
+            os.close(segment.descriptor)
+        self.segments.clear()
 
     def close(self) -> None:
         """Write what waits, and stop."""
@@ -145,7 +155,7 @@ class SpoolWriter:
                 ticket.durable.set()
         with self._disk:
             for segment in self.segments:
-                self._seal(segment)
+                segment.sealed = True
 
     def _write(self, tickets: list[Ticket]) -> None:
         written: list[Ticket] = []
@@ -187,7 +197,7 @@ class SpoolWriter:
         if last is not None and not last.sealed:
             if last.durable < self._segment_bytes and time.monotonic() - last.began < SEGMENT_SECONDS:
                 return last
-            self._seal(last)
+            last.sealed = True
         path = self._folder.path / f"{self._number:08d}-{self._created:06d}.spool"
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         self._created += 1
@@ -203,17 +213,12 @@ class SpoolWriter:
         self.segments.append(segment)
         return segment
 
-    def _seal(self, segment: Segment) -> None:
-        if not segment.sealed:
-            os.close(segment.descriptor)
-            segment.sealed = True
-
     def _abandon(self, segment: Segment) -> None:
         try:
             os.ftruncate(segment.descriptor, segment.durable)
         except OSError as error:
             logger.warning("%s keeps an unfinished record: %s", segment.path, error)
-        self._seal(segment)
+        segment.sealed = True
 
     def _has_room(self, size: int) -> bool:
         now = time.monotonic()
@@ -231,7 +236,7 @@ class SpoolWriter:
         """Give up the oldest segment that nobody writes to; whether there was one."""
         last = self.segments[-1] if self.segments else None
         if last is not None and last.durable > last.stored:
-            self._seal(last)
+            last.sealed = True
         every = self._folder.segments()
         newest = {writer_of(path): path for path in every}
         path = next((path for path in every if path != newest[writer_of(path)] or self._is_left(path)), None)

@@ -31,7 +31,7 @@ def serve(
         )
     refuse_pandas()
     uvicorn.run(
-        "aethergrid_pipelines.api.app:create_app",
+        "aethergrid_pipelines.api.app:create_served_app",
         factory=True,
         host=chosen,
         port=port or settings.api_port,

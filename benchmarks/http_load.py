@@ -1,0 +1,64 @@
+"""Requests at a fixed rate over keep-alive connections, with as little work of its own as HTTP/1.1 allows.
+
+The load is open: requests begin when their time has come, whether earlier ones were answered or not, and latencies
+count from that time, so that a server that stalls cannot hide it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Load:
+    """What happened: milliseconds of each answer, and how many answers had which status."""
+
+    latencies: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+async def post_at_rate(
+    port: int, path: str, body: Callable[[int], bytes], *, rate: float, seconds: float, connections: int = 64
+) -> Load:
+    """POST ``body(0)``, ``body(1)``, … as JSON at ``rate`` requests a second, over at most so many
+    connections. Raises ``OSError``."""
+    load = Load()
+    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    turn = asyncio.Semaphore(connections)
+    began = time.perf_counter()
+
+    async def one(number: int) -> None:
+        sent = body(number)
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(sent)}\r\n"
+        async with turn:
+            reader, writer = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head.encode() + b"\r\n" + sent)
+            status = await _answered(reader)
+            free.append((reader, writer))
+        load.latencies.append((time.perf_counter() - began - number / rate) * 1_000)
+        load.statuses[status] = load.statuses.get(status, 0) + 1
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(rate * seconds)):
+            if (early := began + number / rate - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
+            group.create_task(one(number))
+    load.seconds = time.perf_counter() - began
+    for _, writer in free:
+        writer.close()
+    return load
+
+
+async def _answered(reader: asyncio.StreamReader) -> int:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0]
+    await reader.readexactly(int(length))
+    return int(head[9:12])
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest value that this share of all values does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
