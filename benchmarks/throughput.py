@@ -81,12 +81,14 @@ def measure(messages: int) -> dict[str, Any]:
 
 
 def warm_up(home: Home) -> None:
-    """Load model, labels and index code, which a resident process does once."""
+    """Load model, labels and index code, and make the stores, which a resident process does once."""
     from aethergrid_pipelines.flow.index import ensure_collection
     from aethergrid_pipelines.flow.labels import open_enricher
+    from aethergrid_pipelines.records.flow import Chunk
 
-    home.stores.embedder.embed_query("warm-up")
-    open_enricher(home.stores)
+    said = "Something in plain English, long enough for a language to be recognised."
+    vector = home.stores.embedder.embed_query(said)
+    open_enricher(home.stores).enrich([Chunk.model_construct(text=said)], vector[None])
     ensure_collection(home.stores)
     home.stores.conversations.ping()
     home.stores.catalog.ping()
