@@ -85,16 +85,26 @@ class _Splitter:
         return len(parts) > 1
 
     def _scan(self) -> Iterator[Piece]:
+        # Nearly all brackets are within a record and only counted, in local variables: this is where the time goes.
+        depth, base, found = self._depth, self._base, None
         for found in _NEXT.finditer(self._buffer, self._scanned):
-            mark, at = found[1], found.start(1)
-            self._scanned = found.end()
-            if mark == b'"':
-                self._scanned = at
-                return
-            if mark in {b"{", b"["}:
-                yield from self._opened(mark, at)
-            elif mark:
-                yield from self._closed(mark, at)
+            mark = found[1]
+            if mark == b"{" or mark == b"[":  # noqa: PLR1714
+                if depth > base:
+                    depth += 1
+                    continue
+            elif mark == b"}" or mark == b"]":  # noqa: PLR1714
+                if depth > base + 1:
+                    depth -= 1
+                    continue
+            else:
+                break
+            self._depth = depth
+            yield from (self._opened if mark in {b"{", b"["} else self._closed)(mark, found.start(1))
+            depth, base = self._depth, self._base
+        self._depth = depth
+        if found is not None:
+            self._scanned = found.start(1)
 
     def _opened(self, mark: bytes, at: int) -> Iterator[Piece]:
         if self._depth == self._base:

@@ -1,7 +1,8 @@
 import io
 import json
+import tracemalloc
 import zlib
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -112,6 +113,32 @@ def test_what_lies_between_records_is_not_held_without_end() -> None:
     assert pieces == [(1, b'{"a": 1}')]
     assert problem is not None
     assert "no JSON record within" in problem
+
+
+class Long(io.RawIOBase):
+    """An array of twenty megabytes that exists nowhere."""
+
+    def __init__(self) -> None:
+        self._left = 20_000
+        self._ready = b"["
+
+    def read(self, size: int = -1, /) -> bytes:
+        while len(self._ready) < size and self._left:
+            self._left -= 1
+            self._ready += json.dumps({"number": self._left, "text": "word " * 200}).encode()
+            self._ready += b", " if self._left else b"]"
+        part, self._ready = self._ready[:size], self._ready[size:]
+        return part
+
+
+def test_memory_does_not_grow_with_the_file() -> None:
+    stream = cast(BinaryIO, Long())
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in split_records(stream)) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 class Damaged(io.BytesIO):
