@@ -88,9 +88,9 @@ def warm_up(home: Home) -> None:
     from aethergrid_pipelines.flow.labels import open_enricher
     from aethergrid_pipelines.records.flow import Chunk
 
-    said = "Something in plain English, long enough for a language to be recognised."
-    vector = home.stores.embedder.embed_query(said)
-    open_enricher(home.stores).enrich([Chunk.model_construct(text=said)], vector[None])
+    chunk: dict[str, Any] = {"text": "Something in plain English, long enough for a language to be recognised."}
+    vector = home.stores.embedder.embed_query(chunk["text"])
+    open_enricher(home.stores).enrich([Chunk.model_construct(**chunk)], vector[None])
     ensure_collection(home.stores)
     home.stores.conversations.ping()
     home.stores.catalog.ping()
