@@ -39,6 +39,12 @@ def identifier_of(record: Mapping[str, Any], field: str, *, limit: int | None = 
     return text
 
 
+def name_in(record: Mapping[str, Any], field: str) -> str:
+    """A text by which things are told apart; empty where the field holds none."""
+    value = record.get(field)
+    return value if isinstance(value, str) else ""
+
+
 def json_type(value: object) -> str:
     """What JSON calls the type of ``value``."""
     if value is None:

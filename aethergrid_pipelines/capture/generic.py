@@ -15,7 +15,14 @@ import orjson
 
 from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type, text_of
 from aethergrid_pipelines.capture.generic_message import ROLES, Spoken, moment_of, read_message
-from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES, Line, UnreadableJson, parse_json, read_lines
+from aethergrid_pipelines.capture.jsonl import (
+    MAX_LINE_BYTES,
+    Line,
+    UnreadableJson,
+    holds_lines,
+    parse_json,
+    read_lines,
+)
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
 from aethergrid_pipelines.records.conversation import Conversation, Message, Origin, Role
 from aethergrid_pipelines.records.ids import conversation_id, message_id, sha256_hex
@@ -57,7 +64,7 @@ class Generic:
         """Stream the outcomes. Holds one line, and some 200 bytes a message; of a ``.json`` file all of it."""
         modified = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
         reading = _Reading(str(path), space, modified)
-        if path.suffix == ".json" and not _is_lines(path):
+        if path.suffix == ".json" and not holds_lines(path):
             yield from reading.document(path)
         else:
             yield from reading.lines(path)
@@ -82,16 +89,6 @@ def _has_form(value: object) -> bool:
     if isinstance(messages, list):
         return not messages or (isinstance(messages[0], dict) and "role" in messages[0])
     return "conversation" in first and "role" in first
-
-
-def _is_lines(path: Path) -> bool:
-    """Whether a file that is called ``.json`` holds JSON Lines: its first line is an object, and more follow."""
-    with path.open("rb") as file:
-        try:
-            value, _ = parse_json(file.readline(MAX_LINE_BYTES + 1).removeprefix(b"\xef\xbb\xbf"))
-        except UnreadableJson:
-            return False
-        return isinstance(value, dict) and bool(file.readline(1024).strip())
 
 
 @dataclass(slots=True)

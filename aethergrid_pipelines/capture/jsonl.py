@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -21,6 +21,14 @@ _BOM = b"\xef\xbb\xbf"
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
+
+
+class LineFile(Protocol):
+    """Bytes that are read line by line."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """The next line with its end, at most ``size`` bytes of it; empty at the end of the file."""
+        ...
 
 
 class UnreadableJson(ValueError):
@@ -60,16 +68,32 @@ def parse_json(raw: bytes) -> tuple[Any, str | None]:
 def read_lines(path: Path) -> Iterator[Line | Skipped | Rejected]:
     """Stream the objects of a JSONL file. Holds one line, of at most 64 MiB; raises ``OSError``."""
     with path.open("rb") as file:
-        number = offset = 0
-        while raw := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            start, offset = offset, offset + len(raw)
-            if len(raw) > MAX_LINE_BYTES:
-                while not raw.endswith(b"\n") and (raw := file.readline(1024 * 1024)):
-                    offset += len(raw)
-                yield Rejected(number, f"line longer than {MAX_LINE_BYTES // 1024**2} MiB")
-                continue
-            yield _read_line(raw, number, start)
+        yield from lines_of(file)
+
+
+def lines_of(file: LineFile) -> Iterator[Line | Skipped | Rejected]:
+    """The objects of an open JSONL file, as :func:`read_lines` gives them."""
+    number = offset = 0
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        start, offset = offset, offset + len(raw)
+        if len(raw) > MAX_LINE_BYTES:
+            while not raw.endswith(b"\n") and (raw := file.readline(1024 * 1024)):
+                offset += len(raw)
+            yield Rejected(number, f"line longer than {MAX_LINE_BYTES // 1024**2} MiB")
+            continue
+        yield _read_line(raw, number, start)
+
+
+def holds_lines(path: Path) -> bool:
+    """Whether a file that is called ``.json`` holds JSON Lines: its first line is an object, and more follow. Raises
+    ``OSError``."""
+    with path.open("rb") as file:
+        try:
+            value, _ = parse_json(file.readline(MAX_LINE_BYTES + 1).removeprefix(_BOM))
+        except UnreadableJson:
+            return False
+        return isinstance(value, dict) and bool(file.readline(1024).strip())
 
 
 def read_line_at(path: Path, offset: int) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import zstandard
+
 from aethergrid_pipelines.capture.account import FileAccount, ImportReport
 from aethergrid_pipelines.capture.importer import import_paths
 from aethergrid_pipelines.records.conversation import Message
@@ -34,6 +36,13 @@ def write_zip(path: Path, members: Mapping[str, object]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, value in members.items():
             archive.writestr(name, value if isinstance(value, bytes) else json.dumps(value))
+    return path
+
+
+def write_compressed(folder: Path, original: Path) -> Path:
+    """A copy of a file in Zstandard, as Codex puts its sessions away."""
+    path = folder / f"{original.name}.zst"
+    path.write_bytes(zstandard.ZstdCompressor().compress(original.read_bytes()))
     return path
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from aethergrid_pipelines.capture.registry import HEAD_BYTES, detect, sources
-from aethergrid_pipelines_tests.capture.exports import FIXTURES, fixture, write_database, write_json, write_zip
+from aethergrid_pipelines_tests.capture.exports import (
+    FIXTURES,
+    fixture,
+    write_compressed,
+    write_database,
+    write_json,
+    write_zip,
+)
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 # The rows of a database; only what is built of them is a file of Cursor's.
@@ -28,6 +35,7 @@ BUILT: dict[str, Callable[[Path], Path]] = {
     "claude-ai": lambda folder: write_zip(
         folder / "data.zip", {"users.json": [], "conversations.json": fixture("claude-ai/conversations.json")}
     ),
+    "codex": lambda folder: write_compressed(folder, next((FIXTURES / "codex").rglob("*.jsonl"))),
     "cursor": lambda folder: write_database(folder / "state.vscdb", fixture("cursor/rows.json")),
 }
 
