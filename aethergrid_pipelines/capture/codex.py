@@ -7,7 +7,7 @@ at its end (a title, a rollback, the second form of a message) decides what its 
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from aethergrid_pipelines.capture.fields import UnfitField, identifier_of
 from aethergrid_pipelines.capture.generic_message import MODEL_LIMIT
 from aethergrid_pipelines.capture.jsonl import Line, UnreadableJson, parse_json
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
+from aethergrid_pipelines.capture.read_twice import ReadTwice
 from aethergrid_pipelines.capture.zstd_lines import plain_head, read_plain_or_compressed_lines
 from aethergrid_pipelines.records.conversation import ALTERNATE, Conversation, Message, Origin, Role
 from aethergrid_pipelines.records.ids import conversation_id, message_id
@@ -69,7 +70,8 @@ def _is_row(row: Mapping[str, Any]) -> bool:
 class _Rollout:
     def __init__(self, path: Path, source: str, space: str) -> None:
         self._path = path
-        self._history = read_history(path)
+        self._lines = ReadTwice(partial(read_plain_or_compressed_lines, path))
+        self._history = read_history(path, self._lines.first())
         native_id = _session_of(self._history, path)
         self._conversation = Conversation(
             id=conversation_id(space, source, native_id),
@@ -87,9 +89,7 @@ class _Rollout:
         self._forked = self._history.parent
 
     def outcomes(self) -> Iterator[Outcome]:
-        lines = read_plain_or_compressed_lines(self._path)
-        # What was written since the first reading is for the next import.
-        for line in islice(lines, self._history.lines):
+        for line in self._lines.second():
             if not isinstance(line, Line):
                 yield line
                 continue

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from aethergrid_pipelines.capture.codex_item import Form, Item, Kind
 from aethergrid_pipelines.capture.codex_row import HEADER, Row, read_row
 from aethergrid_pipelines.capture.fields import UnfitField
 from aethergrid_pipelines.capture.jsonl import Line
-from aethergrid_pipelines.capture.zstd_lines import read_plain_or_compressed_lines
 
 _PAIRED = frozenset({Kind.USER, Kind.AGENT, Kind.ASSISTANT, Kind.THOUGHT})
 _TURNS = frozenset({Kind.USER, Kind.AGENT})
@@ -39,7 +38,6 @@ class History:
     in another form before. Lines up to ``copied`` came from ``parent``; ``original`` says whether its file is there.
     """
 
-    lines: int = 0
     session: dict[str, Any] = field(default_factory=dict)
     begun: dt.datetime | None = None
     title: str | None = None
@@ -55,13 +53,10 @@ class History:
         return any(first <= line < last for first, last in self.undone)
 
 
-def read_history(path: Path) -> History:
-    """Read a rollout once. Holds some 200 bytes a message, not their texts; raises ``OSError``."""
+def read_history(path: Path, lines: Iterable[Line]) -> History:
+    """Go through the lines of a rollout. Holds some 200 bytes a message, not their texts; raises ``OSError``."""
     reading = _Reading(path)
-    for line in read_plain_or_compressed_lines(path):
-        reading.history.lines += 1
-        if not isinstance(line, Line):
-            continue
+    for line in lines:
         try:
             row = read_row(line.value)
         except UnfitField:

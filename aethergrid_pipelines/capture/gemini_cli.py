@@ -7,7 +7,6 @@ of a ``.json`` file each message. A file is read twice, because a session is a l
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from aethergrid_pipelines.capture.gemini_message import calls_told, read_message
 from aethergrid_pipelines.capture.generic_message import Spoken
 from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES, Line, UnreadableJson, parse_json, read_lines
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
+from aethergrid_pipelines.capture.read_twice import ReadTwice
 from aethergrid_pipelines.capture.timestamps import parse_timestamp
 from aethergrid_pipelines.records.conversation import ALTERNATE, Conversation, Message, Origin
 from aethergrid_pipelines.records.ids import conversation_id, message_id
@@ -74,10 +74,9 @@ class _Session:
         self._unreadable: Rejected | None = None
         if path.suffix == ".json":
             self._read_document()
-        for line in self._lines():
-            self._history.lines += 1
-            if isinstance(line, Line):
-                self._history.add(line)
+        self._twice = ReadTwice(self._lines)
+        for line in self._twice.first():
+            self._history.add(line)
         native_id = _session_of(self._history.session, path)
         title = self._history.session.get("summary")
         self._conversation = Conversation(
@@ -94,8 +93,7 @@ class _Session:
         if self._unreadable:
             yield self._unreadable
             return
-        # What was written since the first reading is for the next import.
-        for line in islice(self._lines(), self._history.lines):
+        for line in self._twice.second():
             if not isinstance(line, Line):
                 yield line
                 continue
@@ -154,7 +152,9 @@ class _Session:
         if told and self._history.answered.issuperset(told):
             return Merged(number)
         self._latest = spoken.timestamp or self._latest
-        version = self._history.versions[spoken.native_id or ""]
+        version = self._history.versions.get(spoken.native_id or "")
+        if version is None:
+            return Skipped(number, "changed while it was read")
         if version.place != place:
             return Merged(number)
         metadata = {**self._about, **spoken.metadata}

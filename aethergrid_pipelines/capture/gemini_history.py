@@ -37,7 +37,6 @@ class Version:
 class History:
     """The result of a first reading. ``versions`` has a message under each id that it was given."""
 
-    lines: int = 0
     session: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)

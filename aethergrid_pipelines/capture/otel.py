@@ -8,7 +8,6 @@ line without spans count as one. A file is read twice, because spans come in no 
 import datetime as dt
 import re
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from aethergrid_pipelines.capture.otel_call import Call, read_call, records_in
 from aethergrid_pipelines.capture.otel_history import History, is_answer, named_inputs, named_outputs
 from aethergrid_pipelines.capture.otel_message import Told
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
+from aethergrid_pipelines.capture.read_twice import ReadTwice
 from aethergrid_pipelines.records.conversation import Conversation, Message, Origin
 from aethergrid_pipelines.records.ids import conversation_id, message_id
 
@@ -69,15 +69,13 @@ class _Export:
         self._seen: set[tuple[str, str]] = set()
         self._conversations: dict[str, Conversation] = {}
         self._history = History()
-        for line in self._lines():
-            self._history.lines += 1
-            if isinstance(line, Line):
-                self._look_at(line)
+        self._twice = ReadTwice(self._lines)
+        for line in self._twice.first():
+            self._look_at(line)
         self._history.close()
 
     def outcomes(self) -> Iterator[Outcome]:
-        # What was written since the first reading is for the next import.
-        for line in islice(self._lines(), self._history.lines):
+        for line in self._twice.second():
             if not isinstance(line, Line):
                 yield line
                 continue

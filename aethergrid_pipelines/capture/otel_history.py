@@ -23,7 +23,6 @@ class History:
     ``in_trace`` is what the calls of a trace answered.
     """
 
-    lines: int = 0
     first: dict[tuple[str, str], tuple[dt.datetime, int]] = field(default_factory=dict)
     answers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     in_trace: set[tuple[str, str]] = field(default_factory=set)

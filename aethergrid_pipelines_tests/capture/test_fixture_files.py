@@ -78,3 +78,13 @@ def test_a_value_of_a_wrong_kind_costs_no_more_than_its_record(name: str, turn: 
     wrong = [spoiled for row in rows for spoiled in _spoiled(row, turn)]
     outcomes = read(sources()[name], write_lines(tmp_path / path.name, [*wrong, *rows]))
     assert lines_told(outcomes).keys() == set(range(1, len(wrong) + len(rows) + 1))
+
+
+@pytest.mark.parametrize("name", TRANSCRIPTS)
+def test_a_file_that_changes_while_it_is_read_is_read_to_its_end(name: str, tmp_path: Path) -> None:
+    path = next(path for path in files_of(name) if path.suffix == ".jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    changing = write_lines(tmp_path / path.name, lines[: len(lines) // 2])
+    outcomes = sources()[name].read(changing, space="default")
+    write_lines(changing, reversed(lines))
+    assert lines_told(list(outcomes)).keys() == set(range(1, len(lines) // 2 + 1))
