@@ -15,6 +15,7 @@ from aethergrid_pipelines.automation.jobs import build_jobs
 from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.automation.schedules import build_schedules
 from aethergrid_pipelines.automation.sensors import conversation_changes
+from aethergrid_pipelines.automation.watching import watch_folders
 from aethergrid_pipelines.checks.expectations import build_checks
 
 
@@ -24,7 +25,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         assets=[raw_conversations, cleaned_messages, chunks, embeddings, weaviate_fragments, topic_stats],
         asset_checks=build_checks(),
         jobs=build_jobs(),
-        sensors=[conversation_changes],
+        sensors=[conversation_changes, watch_folders],
         schedules=build_schedules(),
         resources={"stores": StoresResource(), **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
 
     capture_enabled: bool = True
     """Whether the API accepts conversations."""
+    watch_folders: str | None = None
+    """Folders that `aethergrid watch` follows beside those of known tools, separated as in PATH."""
+    archive_transcripts: bool = True
+    """Whether `aethergrid watch` keeps copies of what it follows, for when the tool deletes it."""
     spool_max_mb: int = Field(1_024, ge=8, le=1_048_576)
     """How many MiB of captured messages may wait on the disk while the conversation store is down."""
     spool_when_full: Literal["reject", "drop-oldest"] = "reject"

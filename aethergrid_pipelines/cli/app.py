@@ -5,7 +5,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from aethergrid_pipelines.cli import asking, doctor, forgetting, importing, living, processing, serving, status
+from aethergrid_pipelines.cli import (
+    asking,
+    doctor,
+    forgetting,
+    importing,
+    living,
+    processing,
+    serving,
+    status,
+    watching,
+)
 from aethergrid_pipelines.cli.output import errors
 
 
@@ -53,6 +63,7 @@ def main(
 
 
 app.command("import")(importing.import_conversations)
+app.command("watch")(watching.watch)
 app.command("query")(asking.query)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table, func, select
 
+from aethergrid_pipelines.capture.archive import Archive, archive_path
 from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.flow.stores import Stores
@@ -32,18 +33,22 @@ ATTEMPTS = 5
 
 
 def forget(stores: Stores, conversation_id: str, *, run_id: str) -> Forgotten:
-    """Erase a conversation everywhere, also from the files of the embedded stores. Idempotent."""
+    """Erase a conversation everywhere, also from the files of the embedded stores, with every archived transcript of
+    this machine that holds it. Idempotent."""
     ledger = table_of(FragmentRow)
     mine = select(ledger.c.collection).where(ledger.c.conversation_id == conversation_id).distinct()
     with stores.catalog.reading() as connection:
         collections = set(connection.execute(mine).scalars())
     found = stores.conversations.forget(conversation_id) or bool(collections)
+    # After the store: whoever copies a transcript from now on sees that this conversation is forgotten.
+    archive = Archive(archive_path(stores.settings))
+    found = archive.erase(conversation_id) > 0 or found
     if active := stores.vectors.active():
         collections.add(active[0])
     left: dict[str, int] = {}
     for _ in range(ATTEMPTS):
         materialise_all(stores, Scope.conversations([conversation_id]), run_id=run_id)
-        left = remains(stores, conversation_id, sorted(collections))
+        left = remains(stores, conversation_id, sorted(collections)) | {"archive": archive.holding(conversation_id)}
         if not any(left.values()):
             break
     for collection in sorted(collections):

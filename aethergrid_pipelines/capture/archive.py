@@ -1,0 +1,211 @@
+"""Copies of followed transcripts, kept when the tool that wrote them deletes them: ``AETHERGRID_HOME/archive``.
+
+A copy is a hard link where the disk allows it: it costs nothing and grows with the transcript. ``index.db`` in the same
+folder says which conversations each copy holds, so that forgetting one finds every copy of it. It is written before the
+copy is made: whatever is there can be found.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from aethergrid_pipelines.settings import Settings
+
+OLD_SECONDS = 7 * 24 * 3600
+"""How long nothing was written before a copy whose transcript is gone is compressed."""
+
+_ENDINGS = (".jsonl", ".jsonl.zst", ".ndjson", ".json")
+_TABLES = """
+CREATE TABLE IF NOT EXISTS copies (name TEXT PRIMARY KEY, path TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS held (
+    conversation TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (conversation, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS copies_by_path ON copies (path);
+CREATE INDEX IF NOT EXISTS held_by_name ON held (name);
+"""
+
+
+def archive_path(settings: Settings) -> Path:
+    """Where the copies are; not created here."""
+    return settings.home_path / "archive"
+
+
+class Archive:
+    """Safe for several processes: everything but reading the index happens under :meth:`locked`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold this while a transcript is read into the store and copied: a conversation that is forgotten meanwhile
+        is then either seen as forgotten, or its copy is there for ``erase`` to find. Raises ``OSError``."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(self.folder / "archive.lock", poll_interval=0.01):
+            yield
+
+    def keep(self, path: Path, source: str, conversations: Collection[str]) -> bool:
+        """Copy a transcript that holds these conversations, in place of an earlier copy of it; an earlier copy that is
+        longer stays, under another name. Whether there is a copy now: other files than text are not copied.
+
+        The caller holds the lock. Raises ``OSError``.
+        """
+        if not path.name.rstrip("0123456789").rstrip(".").endswith(_ENDINGS):
+            return False
+        name = Path(source, *(part.replace(":", "") for part in path.parts if part != os.sep)).as_posix()
+        target = self.folder / name
+        with self._index() as index:
+            _note(index, name, path, conversations)
+        if target.exists():
+            if target.samefile(path):
+                return True
+            if target.stat().st_size > path.stat().st_size:
+                self._set_aside(name)
+                with self._index() as index:
+                    _note(index, name, path, conversations)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = target.with_name(target.name + ".part")
+        draft.unlink(missing_ok=True)
+        _link_or_copy(path, draft)
+        draft.replace(target)
+        return True
+
+    def erase(self, conversation_id: str) -> int:
+        """Delete every copy that holds a conversation, whole: what else it holds is in the conversation store. Returns
+        how many. Raises ``OSError``."""
+        if not self._there():
+            return 0
+        with self.locked(), self._index() as index:
+            names = [
+                row[0] for row in index.execute("SELECT name FROM held WHERE conversation = ?", (conversation_id,))
+            ]
+            return sum(self._delete(index, name) for name in names)
+
+    def drop(self, path: Path) -> None:
+        """Delete the copies of one transcript: it holds what was forgotten. The caller holds the lock."""
+        if self._there():
+            with self._index() as index:
+                for (name,) in index.execute("SELECT name FROM copies WHERE path = ?", (str(path),)).fetchall():
+                    self._delete(index, name)
+
+    def holding(self, conversation_id: str) -> int:
+        """How many copies hold a conversation."""
+        if not self._there():
+            return 0
+        with self._index() as index:
+            query = "SELECT count(*) FROM held WHERE conversation = ?"
+            return int(index.execute(query, (conversation_id,)).fetchone()[0])
+
+    def holds(self, path: Path) -> bool:
+        """Whether there is a copy of this transcript."""
+        if not self._there():
+            return False
+        with self._index() as index:
+            names = index.execute("SELECT name FROM copies WHERE path = ?", (str(path),)).fetchall()
+        return any((self.folder / name).exists() for (name,) in names)
+
+    def compress_old(self) -> int:
+        """Compress, with Zstandard, the copies of transcripts that are gone. Returns how many. Raises ``OSError``."""
+        if not self._there():
+            return 0
+        with self.locked(), self._index() as index:
+            found = index.execute("SELECT name, path FROM copies WHERE name NOT LIKE '%.zst'").fetchall()
+            old = [name for name, path in found if not Path(path).exists() and _is_old(self.folder / name)]
+            for name in old:
+                self._compress(index, name)
+            return len(old)
+
+    def _compress(self, index: sqlite3.Connection, name: str) -> None:
+        import zstandard
+
+        plain, packed = self.folder / name, self._free(name, ".zst")
+        draft = packed.with_name(packed.name + ".part")
+        with plain.open("rb") as source, draft.open("wb") as target:
+            zstandard.ZstdCompressor().copy_stream(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        shutil.copystat(plain, draft)
+        _rename(index, name, packed.relative_to(self.folder).as_posix())
+        draft.replace(packed)
+        plain.unlink()
+        _remove(index, name)
+
+    def _set_aside(self, name: str) -> None:
+        aside = self._free(name, "")
+        with self._index() as index:
+            _rename(index, name, aside.relative_to(self.folder).as_posix())
+        (self.folder / name).replace(aside)
+
+    def _free(self, name: str, ending: str) -> Path:
+        """A name that is not taken: ``name.zst`` (``name.1`` for an earlier copy), then ``name.1.zst`` and so on."""
+        number = 0 if ending else 1
+        while True:
+            path = self.folder / (f"{name}.{number}{ending}" if number else name + ending)
+            if not path.exists():
+                return path
+            number += 1
+
+    def _delete(self, index: sqlite3.Connection, name: str) -> bool:
+        path = self.folder / name
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
+        path.with_name(path.name + ".zst.part").unlink(missing_ok=True)
+        _remove(index, name)
+        return there
+
+    def _there(self) -> bool:
+        return (self.folder / "index.db").exists()
+
+    @contextlib.contextmanager
+    def _index(self) -> Iterator[sqlite3.Connection]:
+        with contextlib.closing(sqlite3.connect(self.folder / "index.db", timeout=60, isolation_level=None)) as index:
+            index.execute("PRAGMA secure_delete=ON")
+            index.executescript(_TABLES)
+            yield index
+
+
+def _note(index: sqlite3.Connection, name: str, path: Path, conversations: Collection[str]) -> None:
+    index.execute("BEGIN IMMEDIATE")
+    index.execute("INSERT OR REPLACE INTO copies VALUES (?, ?)", (name, str(path)))
+    rows = [(conversation, name) for conversation in conversations]
+    index.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", rows)
+    index.execute("COMMIT")
+
+
+def _rename(index: sqlite3.Connection, name: str, to: str) -> None:
+    """Say of ``to`` what is said of ``name``, which stays until the file has moved."""
+    index.execute("BEGIN IMMEDIATE")
+    index.execute("INSERT OR REPLACE INTO copies SELECT ?, path FROM copies WHERE name = ?", (to, name))
+    index.execute("INSERT OR IGNORE INTO held SELECT conversation, ? FROM held WHERE name = ?", (to, name))
+    index.execute("COMMIT")
+
+
+def _remove(index: sqlite3.Connection, name: str) -> None:
+    index.execute("BEGIN IMMEDIATE")
+    index.execute("DELETE FROM held WHERE name = ?", (name,))
+    index.execute("DELETE FROM copies WHERE name = ?", (name,))
+    index.execute("COMMIT")
+
+
+def _link_or_copy(path: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # Another disk, or one that has no hard links.
+        shutil.copy2(path, target)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > OLD_SECONDS
+    except FileNotFoundError:
+        return False
