@@ -33,6 +33,16 @@ LANGUAGES = re.findall(
     "uk ur vi zh",
 )
 
+# Words that hold English together and are no words, or rare ones, of the other languages.
+_ENGLISH = frozenset(
+    re.findall(
+        r"\w+",
+        "the and with this that what have you are from which been they how should would does there when because",
+    )
+)
+PLAINLY = 0.1
+"""The share of such words from which on the model is not asked: it takes a twentieth of the embedding's time."""
+
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -40,6 +50,8 @@ def language(parts: Text) -> str:
     """ISO 639-1, or ``code`` for a text that is hardly anything else; English where there is too little to tell."""
     if len(parts.words) <= FEW_WORDS if parts.fenced else parts.code_share >= PURE_CODE:
         return CODE
+    if sum(map(_ENGLISH.__contains__, parts.words)) > max(2, PLAINLY * len(parts.words)):
+        return "en"
     prose = " ".join(_LETTERS.findall(parts.prose, 0, 2 * ENOUGH))[:ENOUGH]
     if not prose:
         return CODE if parts.code_share > 0 else DEFAULT
