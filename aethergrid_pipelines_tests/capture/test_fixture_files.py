@@ -12,7 +12,7 @@ from aethergrid_pipelines.capture.importer import import_paths
 from aethergrid_pipelines.capture.registry import sources
 from aethergrid_pipelines.stores.sqlite_conversations import SqliteConversationStore
 from aethergrid_pipelines_tests.capture.fixture_files import FIXTURES, files_of, lines_told, read
-from aethergrid_pipelines_tests.capture.rows import write_lines
+from aethergrid_pipelines_tests.capture.rows import captured, write_lines
 
 TRANSCRIPTS = ["codex", "gemini-cli", "otel"]
 
@@ -88,3 +88,14 @@ def test_a_file_that_changes_while_it_is_read_is_read_to_its_end(name: str, tmp_
     outcomes = sources()[name].read(changing, space="default")
     write_lines(changing, reversed(lines))
     assert lines_told(list(outcomes)).keys() == set(range(1, len(lines) // 2 + 1))
+
+
+@pytest.mark.parametrize("path", [*files_of("codex"), *files_of("gemini-cli")], ids=lambda path: path.name)
+def test_a_session_that_is_read_at_every_line_ends_as_if_it_was_read_once(path: Path, tmp_path: Path) -> None:
+    source = sources()[path.relative_to(FIXTURES).parts[0]]
+    lines = path.read_bytes().splitlines(keepends=True) if path.suffix == ".jsonl" else [path.read_bytes()]
+    growing, stored = tmp_path / path.name, dict[str, str]()
+    for count in range(1, len(lines) + 1):
+        found = captured(read(source, write_lines(growing, lines[:count])))
+        stored.update({outcome.message.id: outcome.message.digest for outcome in found})
+    assert stored == {outcome.message.id: outcome.message.digest for outcome in found}
