@@ -7,7 +7,6 @@ backlog. Everything that it does, a Dagster run may do at the same time.
 
 import datetime as dt
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,7 +50,8 @@ class LiveWorker:
         on_trouble: Callable[[Exception], object] = lambda _: None,
     ) -> None:
         self._stores = stores
-        self._holder = f"live-{uuid.uuid4()}"
+        self._holder = lease.new_holder()
+        self._run_id = f"live-{self._holder.rsplit(':', 1)[-1]}"
         self._on_batch = on_batch
         self._on_idle = on_idle
         self._on_trouble = on_trouble
@@ -108,7 +108,7 @@ class LiveWorker:
         return self._stores.conversations.changes(known, limit=PAGE, wait=WAIT_SECONDS)
 
     def _process(self, scope: Scope) -> None:
-        reports = materialise_all(self._stores, scope, run_id=self._holder)
+        reports = materialise_all(self._stores, scope, run_id=self._run_id)
         done = Processed(
             days=set().union(*(report.days for report in reports)),
             conversations=max(report.processed + report.counts["conversations_erased"] for report in reports),

@@ -81,7 +81,9 @@ def everything(stores: Stores) -> dict[str, list[tuple[Any, ...]]]:
             hidden = OF_THE_RUN | (OF_THE_STORE if row_class is StepState else set())
             shown = [column for column in table.c if column.name not in hidden]
             rows = connection.execute(select(*shown)).all()
-            found[table.name] = sorted(tuple(map(repr, row)) for row in rows)
+            # Each place has its own public name of the collection.
+            own = stores.settings.vector_collection
+            found[table.name] = sorted(tuple(repr(value).replace(own, "ALIAS") for value in row) for row in rows)
     active = stores.vectors.active()
     if active:
         fragment_ids = sorted(stores.vectors.ids(active[0]))

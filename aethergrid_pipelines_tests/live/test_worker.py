@@ -1,5 +1,7 @@
 """The live worker over embedded and real stores: at once, in order, and whatever ends it."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,3 +127,15 @@ def test_dagster_is_told_of_each_asset_and_day(stores: Stores) -> None:
         report.flush(now=True)
         for name in ASSETS:
             assert len(instance.get_materialized_partitions(dg.AssetKey(name))) == 2
+
+
+def test_the_lease_of_a_process_that_is_gone_binds_nobody(stores: Stores) -> None:
+    gone = subprocess.run(
+        [sys.executable, "-c", "from aethergrid_pipelines.stores.lease import new_holder; print(new_holder())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert lease.take(stores.catalog, lease.LIVE, gone)
+    assert not lease.held(stores.catalog, lease.LIVE)
+    assert LiveWorker(stores).step()
