@@ -4,19 +4,29 @@ python -m benchmarks            the list, then the quick ones
 python -m benchmarks NAME …     one of them, with its options
 """
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
-# In the order of the list; the options make a quick run of a few minutes together, and None leaves a benchmark out.
-BENCHMARKS: dict[str, tuple[str, list[str] | None]] = {
-    "generate": ("what the generated conversations are like", []),
-    "throughput": ("messages/s through the whole flow, and the share of the embedding", []),
-    "staleness": ("cost of little or no change, by the size of the history", ["--messages", "1000,10000"]),
-    "memory": ("peak memory of the flow by the size of the history; memory and start of the API",
-               ["--messages", "2000,10000", "--real", "2000", "--dagster", "2000"]),
-    "freshness": ("seconds from a posted message until a query finds it", ["--samples", "5"]),
-    "locomo": ("evidence recall on LoCoMo conversations, whose files have to be named", None),
-}  # fmt: skip
+QUICK: dict[str, list[str]] = {
+    "generate": [],
+    "throughput": [],
+    "staleness": ["--messages", "1000,10000"],
+    "memory": ["--messages", "2000,10000", "--real", "2000", "--dagster", "2000"],
+    "freshness": ["--samples", "5"],
+}
+"""Options with which a benchmark takes a minute or two."""
+
+
+def benchmarks() -> dict[str, str]:
+    """The modules of this folder that have a command line, with the first line of their docstrings."""
+    found = {}
+    for file in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in module.body):
+            found[file.stem] = (ast.get_docstring(module) or "").split("\n")[0]
+    return found
 
 
 def run(name: str, options: list[str]) -> int:
@@ -26,18 +36,16 @@ def run(name: str, options: list[str]) -> int:
 
 def main() -> None:
     """The command line."""
-    name, *options = [*sys.argv[1:], ""]
-    if name in BENCHMARKS:
-        sys.exit(run(name, options[:-1]))
-    if name:
-        sys.exit(f"no benchmark {name}; there are {', '.join(BENCHMARKS)}")
-    for known, (what, _) in BENCHMARKS.items():
-        print(f"{known:12} {what}")
+    known = benchmarks()
+    if len(sys.argv) > 1:
+        name, options = sys.argv[1], sys.argv[2:]
+        sys.exit(run(name, options) if name in known else f"no benchmark {name}; there are {', '.join(known)}")
+    for name, what in known.items():
+        print(f"{name:14} {what}")
     failed = []
-    for known, (_, quick) in BENCHMARKS.items():
-        if quick is not None:
-            print(f"\n{' '.join([known, *quick])}", flush=True)
-            failed += [known] if run(known, quick) else []
+    for name, options in QUICK.items():
+        print(f"\npython -m benchmarks {' '.join([name, *options])}", flush=True)
+        failed += [name] if run(name, options) else []
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
