@@ -1,16 +1,18 @@
 """Exports as people download them: a JSON file, or the zip archive that holds it (in one piece or in several)."""
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
+from aethergrid_pipelines.capture.cut_archive import cut_members
 from aethergrid_pipelines.capture.fields import json_type
-from aethergrid_pipelines.capture.json_records import BrokenExport, key_paths, split_records
+from aethergrid_pipelines.capture.json_records import BrokenExport, ByteStream, key_paths, split_records
 from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES, UnreadableJson, parse_json
 from aethergrid_pipelines.capture.protocol import Rejected
 
@@ -20,6 +22,8 @@ _JSON = frozenset({".json", ".jsonl", ".ndjson"})
 _ZIP = b"PK\x03\x04"
 # ChatGPT and Claude.ai both use this name, at whatever depth; larger accounts of ChatGPT get numbered pieces.
 _MEMBER = re.compile(r"(?:^|/)conversations(?:-\d+)?\.json$")
+# What the library raises over an archive that is damaged, encrypted, or of a kind that it does not know.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,25 @@ def export_keys(path: Path, head: bytes) -> set[tuple[str, ...]]:
             with zipfile.ZipFile(path) as archive:
                 member = next(iter(_members(archive)), None)
                 return key_paths(_head_of(archive, member)) if member else set()
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-            return set()
+        except _DAMAGE:
+            return _keys_of_cut(path)
     return set()
+
+
+def _keys_of_cut(path: Path) -> set[tuple[str, ...]]:
+    with path.open("rb") as file:
+        try:
+            member = next((member for member in cut_members(file) if _MEMBER.search(member.name)), None)
+            return key_paths(member.read(HEAD_BYTES)) if member else set()
+        except zlib.error:
+            return set()
 
 
 def read_export(path: Path) -> Iterator[Record | Rejected]:
     """Stream the records of a JSON file or of the conversations in an archive. Holds one of at most 64 MiB.
 
-    A piece of an archive that is damaged does not keep those after it from being read. Raises
-    :class:`~.json_records.BrokenExport` at the end where one was, and ``OSError``.
+    A piece of an archive that is damaged does not keep those after it from being read, and of an archive that was cut
+    the beginning is read. Raises :class:`~.json_records.BrokenExport` at the end of both, and ``OSError``.
     """
     with path.open("rb") as file:
         if file.read(len(_ZIP)) != _ZIP:
@@ -59,8 +72,9 @@ def read_export(path: Path) -> Iterator[Record | Rejected]:
             return
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise BrokenExport(f"broken or incomplete zip archive: {error}") from None
+    except _DAMAGE as error:
+        yield from _cut_records(path, f"broken or incomplete zip archive: {error}")
+        return
     with archive:
         yield from _members_records(archive)
 
@@ -72,7 +86,7 @@ def broken_archive(path: Path) -> str | None:
             return None
     try:
         zipfile.ZipFile(path).close()
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGE as error:
         return f"broken or incomplete zip archive: {error}"
     return None
 
@@ -101,16 +115,35 @@ def _members_records(archive: zipfile.ZipFile) -> Iterator[Record | Rejected]:
         raise BrokenExport("; ".join(broken))
 
 
-def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
+def _cut_records(path: Path, problem: str) -> Iterator[Record | Rejected]:
+    number = 0
+    with path.open("rb") as file:
+        try:
+            for member in cut_members(file):
+                if not _MEMBER.search(member.name):
+                    continue
+                problem = f"{problem}; {member.name}"
+                for record in _records(member, after=number):
+                    number = record.number if isinstance(record, Record) else record.line or number
+                    yield record
+                problem = f"{problem} was read"
+        except BrokenExport as error:
+            problem = f"{problem} {error}"
+        except zlib.error as error:
+            problem = f"{problem}; {error}"
+    raise BrokenExport(problem)
+
+
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     if member.flag_bits & 1:
         raise BrokenExport("is encrypted")
     try:
-        return archive.open(member)  # type: ignore[return-value]
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+        return archive.open(member)
+    except _DAMAGE as error:
         raise BrokenExport(f"cannot be read: {error}") from None
 
 
-def _records(stream: BinaryIO, *, after: int = 0) -> Iterator[Record | Rejected]:
+def _records(stream: ByteStream, *, after: int = 0) -> Iterator[Record | Rejected]:
     for piece in split_records(stream, after=after):
         if piece.raw is None:
             yield Rejected(piece.number, f"record longer than {MAX_LINE_BYTES // 1024**2} MiB")

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES
 
@@ -21,6 +21,14 @@ _BOM = b"\xef\xbb\xbf"
 _NEXT = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+(["\[\]{}]|\Z)', re.DOTALL)
 _KEY_OR_BRACKET = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+:|"[^"\\]*+(?:\\.[^"\\]*+)*+"|(["\[\]{}])', re.DOTALL)
 _STRING_SO_FAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+
+
+class ByteStream(Protocol):
+    """Bytes that are read in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        ...
 
 
 class BrokenExport(OSError):
@@ -35,7 +43,7 @@ class Piece:
     raw: bytes | None
 
 
-def split_records(stream: BinaryIO, *, after: int = 0, largest: int = MAX_LINE_BYTES) -> Iterator[Piece]:
+def split_records(stream: ByteStream, *, after: int = 0, largest: int = MAX_LINE_BYTES) -> Iterator[Piece]:
     """Stream the records of a JSON text; their numbers go on from ``after``. Holds one record of at most ``largest``
     bytes.
 
@@ -46,7 +54,7 @@ def split_records(stream: BinaryIO, *, after: int = 0, largest: int = MAX_LINE_B
 
 
 class _Splitter:
-    def __init__(self, stream: BinaryIO, after: int, largest: int) -> None:
+    def __init__(self, stream: ByteStream, after: int, largest: int) -> None:
         self._stream = stream
         self._number = after
         self._largest = largest

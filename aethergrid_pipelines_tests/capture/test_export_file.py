@@ -1,13 +1,16 @@
+import io
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
 from aethergrid_pipelines.capture.export_file import Record, broken_archive, export_keys, read_export
 from aethergrid_pipelines.capture.json_records import BrokenExport
 from aethergrid_pipelines.capture.protocol import Rejected
-from aethergrid_pipelines_tests.capture.exports import Memory, opened_memory, write_json, write_zip
+from aethergrid_pipelines_tests.capture.exports import Memory, fixture, opened_memory, write_json, write_zip
 
 MANY = [{"text": f"{number} " * 2_000, "number": number} for number in range(60)]
 
@@ -89,15 +92,80 @@ def test_a_wrong_checksum_is_told(tmp_path: Path) -> None:
     assert ("mapping",) not in export_keys(path, path.read_bytes())
 
 
-@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
-def test_an_archive_that_was_cut_is_an_error_and_no_silence(memory: Memory, tmp_path: Path, kept: float) -> None:
-    path = write_zip(tmp_path / "in/export.zip", {"conversations.json": MANY})
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * kept)])
-    assert _read(path) == ([], "broken or incomplete zip archive: File is not a zip file")
+CUT = "broken or incomplete zip archive: File is not a zip file"
+
+
+def _cut(path: Path, at: int) -> Path:
+    path.write_bytes(path.read_bytes()[:at])
+    return path
+
+
+def test_an_archive_that_was_cut_where_nothing_is_known_of_it_is_an_error_and_no_silence(
+    memory: Memory, tmp_path: Path
+) -> None:
+    path = _cut(write_zip(tmp_path / "in/photos.zip", {"a.json": MANY, "b.json": MANY}), 700)
+    assert _read(path) == ([], CUT)
     file = memory.account(path)
-    assert (file.source, file.unread, file.complete) == (None, None, False)
-    assert file.error == "broken or incomplete zip archive: File is not a zip file"
+    assert (file.source, file.unread, file.error, file.complete) == (None, None, CUT, False)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_beginning_of_an_archive_that_was_cut_is_read(tmp_path: Path, method: int, streamed: bool) -> None:
+    path = tmp_path / "export.zip"
+    with path.open("wb") as file, zipfile.ZipFile(Unseekable(file) if streamed else file, "w", method) as archive:
+        archive.writestr("chat.html", "<html>" * 5_000)
+        archive.writestr("conversations-000.json", json.dumps([{"first": 1}]))
+        archive.writestr("conversations-001.json", json.dumps(MANY))
+        central = archive.start_dir
+    whole = path.read_bytes()
+    if streamed and method == zipfile.ZIP_STORED:
+        # Nothing says where such a member ends.
+        assert _read(_cut(path, central)) == ([], CUT)
+        return
+    assert _read(_cut(path, central)) == (
+        [(1, {"first": 1}), *enumerate(MANY, start=2)],
+        f"{CUT}; conversations-000.json was read; conversations-001.json was read",
+    )
+    path.write_bytes(whole)
+    found, problem = _read(_cut(path, (whole.index(b"conversations-001") + central) // 2))
+    assert found == [(1, {"first": 1}), *enumerate(MANY, start=2)][: len(found)]
+    assert 5 < len(found) < len(MANY)
+    assert problem == (
+        f"{CUT}; conversations-000.json was read; "
+        f"conversations-001.json ends within record {len(found) + 1}: the file is truncated"
+    )
+    assert ("first",) in export_keys(path, whole)
+
+
+@pytest.mark.parametrize("at", [4, 29, 31, 60, 200, 700])
+def test_wherever_an_archive_was_cut_reading_it_ends_with_an_error(tmp_path: Path, at: int) -> None:
+    path = _cut(write_zip(tmp_path / "export.zip", {"conversations.json": MANY}), at)
+    found, problem = _read(path)
+    assert found == list(enumerate(MANY, start=1))[: len(found)]
+    assert (problem or "").startswith(CUT)
+
+
+def test_a_cut_archive_of_chatgpt_gives_its_conversations_and_an_error(memory: Memory, tmp_path: Path) -> None:
+    conversations = fixture("chatgpt/conversations.json")
+    path = write_zip(tmp_path / "in/export.zip", {"conversations.json": conversations, "chat.html": b"<html>"})
+    _cut(path, path.read_bytes().index(b"chat.html"))
+    file = memory.account(path)
+    assert (file.source, file.complete, file.account.stored) == ("chatgpt", False, 19)
+    assert file.error == f"{CUT}; conversations.json was read"
+
+
+class Unseekable(io.RawIOBase):
+    """A file that is written as if to a network: sizes come after the data."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return self._file.write(data)
 
 
 def test_an_archive_of_other_things_is_left_alone(memory: Memory, tmp_path: Path) -> None:
