@@ -31,12 +31,14 @@ def read_message(message: object, where: str, default_model: str | None) -> Spok
         texts = [plain] if plain and not metadata else []
     for attachment in _list(message, "attachments", where):
         _attach(attachment, texts, metadata)
-    named: dict[object, None] = {}
-    for file in (*_list(message, "files", where), *_list(message, "files_v2", where)):
-        if isinstance(file, dict) and (name := file.get("file_name") or file.get("file_uuid")):
-            named[name] = None
+    # `files_v2` repeats what is in `files`.
+    named = dict.fromkeys(
+        file["file_name"]
+        for file in (*_list(message, "files", where), *_list(message, "files_v2", where))
+        if isinstance(file, dict) and isinstance(file.get("file_name"), str)
+    )
     if named:
-        metadata.setdefault("attachments", []).extend({"type": "file", "name": str(name)} for name in named)
+        metadata.setdefault("attachments", []).extend({"type": "file", "name": name} for name in named)
     content = "\n\n".join(texts)
     if not content.strip() and not metadata:
         return EMPTY
@@ -63,6 +65,8 @@ def _blocks(blocks: list[Any], where: str) -> tuple[list[str], dict[str, Any]]:
         if not isinstance(block, dict):
             raise UnfitField(f"{where}.content[{number}]", f"expected an object, not {json_type(block)}")
         kind = block.get("type")
+        if not isinstance(kind, str):
+            raise UnfitField(f"{where}.content[{number}].type", f"expected text, not {json_type(kind)}")
         if kind in {"text", "thinking"}:
             text = block.get(kind)
             if text is not None and not isinstance(text, str):

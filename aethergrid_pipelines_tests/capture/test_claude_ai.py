@@ -140,6 +140,7 @@ def test_messages_without_an_id_are_told_by_their_place(tmp_path: Path) -> None:
         ("sender", ["human"], "sender"),
         ("content", "x", "content"),
         ("content", ["x"], "content[0]"),
+        ("content", [{"type": ["text"]}], "content[0].type"),
         ("content", [{"type": "text", "text": 7}], "content[0].text"),
         ("content", [{"type": "thinking", "thinking": []}], "content[0].thinking"),
         ("text", 7, "text"),
