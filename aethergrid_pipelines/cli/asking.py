@@ -23,6 +23,7 @@ def query(
     before: Annotated[str | None, typer.Option(help="Not after this date or time (UTC).")] = None,
     space: Annotated[str | None, typer.Option(help="The memory to ask.")] = None,
     context: Annotated[bool, typer.Option("--context", help="Show the conversation around each result.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show each part of a result's score.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer of the API as JSON.")] = False,
 ) -> None:
     """Ask the memory. Talks to the stores directly; no server has to run."""
@@ -36,7 +37,7 @@ def query(
     given = {name: value for name, value in filters.items() if value is not None}
     try:
         request = SearchRequest.model_validate(
-            {"query": question, "filters": given, "max_results": limit, "return_context": context}
+            {"query": question, "filters": given, "max_results": limit, "return_context": context, "explain": explain}
         )
     except ValidationError as error:
         raise typer.BadParameter(explained(error) or str(error)) from error
@@ -86,4 +87,7 @@ def _show_hit(number: int, hit: "Hit") -> None:
         f"conversation {hit.lineage.conversation_id}"
     )
     answers().print(printable(lineage), markup=False, style="dim", soft_wrap=True)
+    if hit.explanation is not None:
+        parts = " + ".join(f"{name} {part:.3f}" for name, part in hit.explanation.items())
+        answers().print(printable(f"score {hit.score:.3f} = {parts}"), markup=False, style="dim", soft_wrap=True)
     answers().print()

@@ -17,11 +17,13 @@ def response(
     *,
     collection: str,
     embedder: str,
+    explain: bool = False,
 ) -> SearchResponse:
     """``context`` holds the windows around all hits, in the order in which they are to be read; ``None``: not asked."""
     return SearchResponse(
         results=[
-            _hit(hit, None if context is None else as_text(around(hit.candidate.fragment, context))) for hit in hits
+            _hit(hit, None if context is None else as_text(around(hit.candidate.fragment, context)), explain)
+            for hit in hits
         ],
         context=None if context is None else as_text(context),
         hint=hint,
@@ -42,7 +44,7 @@ def clipped(similarity: float) -> float:
     return min(1.0, max(0.0, similarity))
 
 
-def _hit(hit: Ranked, context: str | None) -> Hit:
+def _hit(hit: Ranked, context: str | None, explain: bool) -> Hit:
     fragment = hit.candidate.fragment
     return Hit(
         content=fragment.content,
@@ -54,4 +56,9 @@ def _hit(hit: Ranked, context: str | None) -> Hit:
             fragment_id=fragment.id, **fragment.model_dump(include=set(Lineage.model_fields) - {"fragment_id"})
         ),
         context=context,
+        explanation=_explanation(hit) if explain else None,
     )
+
+
+def _explanation(hit: Ranked) -> dict[str, float]:
+    return {name: round(part, 6) for name, part in sorted(hit.parts.items(), key=lambda pair: -pair[1])}

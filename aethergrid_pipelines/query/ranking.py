@@ -1,53 +1,81 @@
 """Candidates → an order. Pure, the same over both vector stores."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.query.features import Candidate, features
+from aethergrid_pipelines.query.question import Question
+from aethergrid_pipelines.query.weights import WEIGHTS
 
 CANDIDATES = 150
 """How many of the best each side contributes."""
 
 BOOSTS = {"body": 1.0, "near": 0.5, "far": 0.4}
-"""Weights of the lexical fields: the chunk, its direct neighbours, those two and three away. Set by hand on LoCoMo
-(Maharana et al., 2024): neighbours bring eleven points of evidence recall at ten."""
+"""Weights of the lexical fields where the store looks for candidates: the chunk, its direct neighbours, those two and
+three away. On LoCoMo (Maharana et al., 2024) the best 150 of both sides hold 97 % of the evidence."""
 
-LEXICAL_WEIGHT = 0.5
-DENSE_WEIGHT = 0.5
-"""Of the min-max scaled scores. On LoCoMo halves beat reciprocal rank fusion by five points at ten."""
+EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A fragment with both its scores: cosine similarity −1…1, and BM25 ≥ 0 (0 where no term matches)."""
+class Recency:
+    """A hit's score is halved for every ``half_life`` that it is older than ``now``."""
 
-    fragment: Fragment
-    similarity: float
-    lexical: float
+    half_life: dt.timedelta
+    now: dt.datetime
+
+    def factor(self, moment: dt.datetime) -> float:
+        """0…1; 1 for now and for what is dated later."""
+        age: float = max(dt.timedelta(0), self.now - moment) / self.half_life
+        return float(0.5 ** min(age, 1_000.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate with its fused score, 0…1, and how many others of the same content it stands for."""
+    """A candidate with its score, 0…1, how many others of the same content it stands for, and the parts that add up to
+    its score, by feature, without those that are nothing."""
 
     candidate: Candidate
     score: float
     duplicates: int = 0
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
-def rank(candidates: Sequence[Candidate]) -> list[Ranked]:
-    """Best first, by the weighted sum of both scores, each scaled over these candidates; ties go by similarity, then
-    by id, so that the order of the input does not matter."""
+def rank(
+    question: Question,
+    candidates: Sequence[Candidate],
+    vector: NDArray[np.float32],
+    *,
+    recency: Recency | None = None,
+    weights: Mapping[str, float] = WEIGHTS,
+) -> list[Ranked]:
+    """Best first, by the weighted sum of their features; ties go by similarity, then by id, so that the order of the
+    input does not matter. ``vector`` is the question's, of shape (dimension,) and length 1."""
     if not candidates:
         return []
-    lexical = _scaled(np.array([candidate.lexical for candidate in candidates]), lowest=0.0)
-    dense = _scaled(np.array([candidate.similarity for candidate in candidates]))
-    scores = LEXICAL_WEIGHT * lexical + DENSE_WEIGHT * dense
-    ranked = [Ranked(candidate, float(score)) for candidate, score in zip(candidates, scores, strict=True)]
-    return sorted(ranked, key=lambda hit: (-hit.score, -hit.candidate.similarity, hit.candidate.fragment.id))
+    figures = features(question, candidates, vector)
+    names = list(weights)
+    parts = np.stack([weights[name] * figures[name] for name in names], axis=1)
+    if recency is not None:
+        parts *= np.array([[recency.factor(candidate.fragment.timestamp)] for candidate in candidates])
+    scores = parts.sum(axis=1)
+    order = sorted(
+        range(len(candidates)),
+        # Sums of the same figures in another order differ in their last digits.
+        key=lambda at: (-round(scores[at] / EQUAL), -candidates[at].similarity, candidates[at].fragment.id),
+    )
+    return [
+        Ranked(
+            candidates[at],
+            float(scores[at]),
+            parts={name: float(part) for name, part in zip(names, parts[at], strict=True) if part},
+        )
+        for at in order
+    ]
 
 
 def collapse(ranked: Iterable[Ranked]) -> list[Ranked]:
@@ -56,12 +84,24 @@ def collapse(ranked: Iterable[Ranked]) -> list[Ranked]:
     for hit in ranked:
         said = " ".join(hit.candidate.fragment.content.split()).casefold()
         kept = first.get(said)
-        first[said] = hit if kept is None else Ranked(kept.candidate, kept.score, kept.duplicates + 1)
+        first[said] = hit if kept is None else replace(kept, duplicates=kept.duplicates + 1)
     return list(first.values())
 
 
-def _scaled(scores: NDArray[np.float64], *, lowest: float | None = None) -> NDArray[np.float64]:
-    """Min-max to 0…1; all zero where nothing tells them apart."""
-    low = float(scores.min()) if lowest is None else lowest
-    spread = float(scores.max()) - low
-    return (scores - low) / spread if spread > 0 else np.zeros_like(scores)
+def diversified(ranked: Sequence[Ranked], vectors: NDArray[np.float32], diversity: float, count: int) -> list[Ranked]:
+    """``count`` of ``ranked``, each next one chosen for its score less its likeness to those before it.
+
+    Maximal marginal relevance (Carbonell and Goldstein, 1998): (1 − diversity) · score − diversity · the greatest
+    cosine similarity to a chosen one. ``vectors``, shape (ranked, dimension), are of length 1; ``diversity`` is 0…1.
+    """
+    scores = np.array([hit.score for hit in ranked])
+    nearest = np.zeros(len(ranked))
+    left = np.ones(len(ranked), dtype=bool)
+    chosen: list[Ranked] = []
+    while len(chosen) < min(count, len(ranked)):
+        gains = np.where(left, (1 - diversity) * scores - diversity * nearest, -np.inf)
+        at = int(np.argmax(gains))
+        left[at] = False
+        chosen.append(ranked[at])
+        nearest = np.maximum(nearest, vectors @ vectors[at])
+    return chosen

@@ -91,13 +91,18 @@ class Filters(Record):
 
 
 class SearchRequest(Record):
-    """A question. ``min_similarity`` is a cosine similarity, 0…1."""
+    """A question. ``min_similarity`` is a cosine similarity, 0…1. With ``recency_half_life_days``, a hit's score is
+    halved for every so many days that it is old. ``diversity``, 0…1, is how much hits that are unlike the ones before
+    them are preferred; with it they do not come in the order of their scores. ``explain`` shows each part of a score."""
 
     query: Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS), AfterValidator(_one_line)]
     filters: Filters = Filters()
     max_results: int = Field(10, ge=1, le=MAX_RESULTS)
     min_similarity: float = Field(0.0, ge=0.0, le=1.0)
     return_context: bool = False
+    recency_half_life_days: float | None = Field(None, gt=0.0, le=100_000.0)
+    diversity: float = Field(0.0, ge=0.0, le=1.0)
+    explain: bool = False
 
 
 class Metadata(Record):
@@ -137,7 +142,8 @@ class Lineage(Record):
 
 class Hit(Record):
     """One result. ``similarity`` is the cosine similarity to the query, 0…1; ``score`` is what ranks, 0…1, and has a
-    meaning within one answer only. ``duplicates`` counts further fragments of the same content."""
+    meaning within one answer only. ``duplicates`` counts further fragments of the same content. ``explanation`` holds
+    the parts that add up to the score, greatest first, where they were asked for."""
 
     content: str
     similarity: float
@@ -146,6 +152,7 @@ class Hit(Record):
     metadata: Metadata
     lineage: Lineage
     context: str | None = None
+    explanation: dict[str, float] | None = None
 
 
 class Stats(Record):

@@ -1,5 +1,6 @@
 """Search: a question in, fragments with their lineage out."""
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,11 +8,14 @@ from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
 from aethergrid_pipelines.query.answer import clipped, empty_response, response
 from aethergrid_pipelines.query.context import Window, windows
-from aethergrid_pipelines.query.ranking import BOOSTS, CANDIDATES, Candidate, Ranked, collapse, rank
+from aethergrid_pipelines.query.features import Candidate
+from aethergrid_pipelines.query.question import Question, understood
+from aethergrid_pipelines.query.ranking import BOOSTS, CANDIDATES, Ranked, Recency, collapse, diversified, rank
 from aethergrid_pipelines.query.records import Filters, SearchRequest, SearchResponse
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE
@@ -22,6 +26,8 @@ NO_INDEX = "there is no index yet: import conversations (aethergrid import PATH)
 NO_MATCH = "nothing in the memory passes these filters"
 NOT_SIMILAR = "fragments were found, but none is as similar as minSimilarity asks"
 THREADS = 16
+DIVERSIFIED = 50
+"""Beyond those that are asked for, how many of the best a diverse answer is chosen from."""
 
 Timings = dict[str, float]
 
@@ -30,7 +36,7 @@ class Search:
     """Thread-safe. ``vectors`` and ``embedder`` stay the caller's; :meth:`close` releases what this class opened.
 
     ``reopen`` gives the embedder of a name, for an index that another one than ``embedder`` built; it may raise
-    ``UnknownEmbedder`` or ``EmbedderUnavailable``.
+    ``UnknownEmbedder`` or ``EmbedderUnavailable``. ``clock`` gives the time of asking, with a zone.
     """
 
     def __init__(
@@ -40,11 +46,13 @@ class Search:
         *,
         space: str = DEFAULT_SPACE,
         reopen: Callable[[str], Embedder] | None = None,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._vectors = vectors
         self._embedder = embedder
         self._space = space
         self._reopen = reopen
+        self._clock = clock
         self._reopened: dict[str, Embedder] = {}
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
@@ -69,17 +77,18 @@ class Search:
 
     def _search(self, request: SearchRequest) -> SearchResponse:
         timings: Timings = {}
+        now = self._clock()
         active = self._vectors.active()
         if active is None:
             return empty_response(NO_INDEX)
         collection, name, dimension = active
         with _timed(timings, "total"):
             embedder = self._embedder_of(name, dimension)
-            candidates, counts = self._candidates(collection, embedder, request, timings)
+            candidates, vector, counts = self._candidates(collection, embedder, request, timings)
             with _timed(timings, "rank"):
-                least = request.min_similarity
-                similar = [hit for hit in rank(candidates) if clipped(hit.candidate.similarity) >= least]
-                hits = collapse(similar)[: request.max_results]
+                ranked = rank(understood(request.query, now), candidates, vector, recency=_recency(request, now))
+                similar = [hit for hit in ranked if clipped(hit.candidate.similarity) >= request.min_similarity]
+                hits = self._chosen(collection, collapse(similar), request)
             shown: list[Fragment] = []
             if request.return_context and hits:
                 with _timed(timings, "context"):
@@ -87,12 +96,41 @@ class Search:
         counts |= {"passed": len(similar)}
         hint = None if hits else self._hint(collection, candidates)
         return response(
-            hits, shown if request.return_context else None, hint, counts, timings, collection=collection, embedder=name
+            hits,
+            shown if request.return_context else None,
+            hint,
+            counts,
+            timings,
+            collection=collection,
+            embedder=name,
+            explain=request.explain,
         )
+
+    def judged(self, request: SearchRequest) -> tuple[Question, list[Candidate], NDArray[np.float32]]:
+        """What :func:`~aethergrid_pipelines.query.ranking.rank` is given for a request: question, candidates and
+        vector; for fitting and comparing weights. Raises ``CollectionMissing`` where there is no index."""
+        active = self._vectors.active()
+        if active is None:
+            raise CollectionMissing(NO_INDEX)
+        collection, name, dimension = active
+        candidates, vector, _ = self._candidates(collection, self._embedder_of(name, dimension), request, {})
+        return understood(request.query, self._clock()), candidates, vector
+
+    def _chosen(self, collection: str, ranked: Sequence[Ranked], request: SearchRequest) -> list[Ranked]:
+        if not request.diversity:
+            return list(ranked[: request.max_results])
+        best = ranked[: DIVERSIFIED + request.max_results]
+        fragments = self._vectors.fetch(collection, [hit.candidate.fragment.id for hit in best], with_vectors=True)
+        vectors = {fragment.id: np.asarray(fragment.vector, np.float32) for fragment in fragments}
+        there = [hit for hit in best if hit.candidate.fragment.id in vectors]
+        if not there:
+            return []
+        matrix = np.stack([vectors[hit.candidate.fragment.id] for hit in there])
+        return diversified(there, matrix, request.diversity, request.max_results)
 
     def _candidates(
         self, collection: str, embedder: Embedder, request: SearchRequest, timings: Timings
-    ) -> tuple[list[Candidate], dict[str, int]]:
+    ) -> tuple[list[Candidate], NDArray[np.float32], dict[str, int]]:
         """What either side found, with both scores. Terms and vector are looked up at the same time."""
         where = fragment_filter(request.filters, self._space)
         lexical_side = self._threads.submit(self._lexical, collection, request.query, where, timings)
@@ -104,10 +142,9 @@ class Search:
         finally:
             lexical = lexical_side.result()
         similarities = {hit.fragment.id: hit.score for hit in dense}
-        with _timed(timings, "fetch"):
+        with _timed(timings, "compare"):
             missing = [hit.fragment.id for hit in lexical if hit.fragment.id not in similarities]
-            for fragment in self._vectors.fetch(collection, missing, with_vectors=True) if missing else ():
-                similarities[fragment.id] = float(np.asarray(fragment.vector, np.float32) @ vector)
+            similarities |= self._vectors.similarities(collection, missing, vector) if missing else {}
         matches = {hit.fragment.id: hit.score for hit in lexical}
         fragments = {hit.fragment.id: hit.fragment for hit in (*dense, *lexical)}
         # One that was deleted since has no similarity, and is no candidate any more.
@@ -116,7 +153,7 @@ class Search:
             for id_, fragment in fragments.items()
             if id_ in similarities
         ]
-        return candidates, {"dense": len(dense), "lexical": len(lexical), "both": len(candidates)}
+        return candidates, vector, {"dense": len(dense), "lexical": len(lexical), "both": len(candidates)}
 
     def _lexical(self, collection: str, query: str, where: FragmentFilter, timings: Timings) -> Sequence[Found]:
         from aethergrid_pipelines.transform.analyse import query_terms
@@ -181,6 +218,11 @@ def fragment_filter(filters: Filters, space: str) -> FragmentFilter:
         after=filters.after,
         before=filters.before,
     )
+
+
+def _recency(request: SearchRequest, now: dt.datetime) -> Recency | None:
+    days = request.recency_half_life_days
+    return None if days is None else Recency(dt.timedelta(days=days), now)
 
 
 @contextmanager

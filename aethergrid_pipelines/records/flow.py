@@ -77,8 +77,10 @@ class Fragment(SQLModel):
     """A chunk with its vector and its metadata, as the vector store keeps it.
 
     ``body``, ``near`` and ``far`` are analysed terms, joined by single spaces, for lexical search: of the chunk
-    itself, of its direct neighbours, and of those two and three away. ``vector`` has the embedder's dimension and
-    length 1. ``run_id`` is the run that wrote the fragment.
+    itself, of its direct neighbours, and of those two and three away. ``surroundings`` is the mean direction of the
+    vectors around it (:mod:`aethergrid_pipelines.transform.surroundings`) and ``traits`` says what kind of text it is
+    (:mod:`aethergrid_pipelines.transform.traits`); both are empty in fragments of older versions. ``vector`` has the
+    embedder's dimension and length 1. ``run_id`` is the run that wrote the fragment.
     """
 
     id: str
@@ -102,6 +104,8 @@ class Fragment(SQLModel):
     body: str
     near: str
     far: str
+    surroundings: str = Field(default="", repr=False)
+    traits: str = ""
     embedder: str
     origin_path: str
     origin_line: int | None = None

@@ -7,7 +7,7 @@ of it, both for the first time, otherwise see half of it and fail with an Import
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from aethergrid_pipelines.stores.collections_file import CollectionEntry
 from aethergrid_pipelines.stores.errors import StoreUnavailable
-from aethergrid_pipelines.stores.lancedb_rows import BITMAP_COLUMNS, BTREE_COLUMNS, SEARCHED, schema
+from aethergrid_pipelines.stores.lancedb_rows import BITMAP_COLUMNS, BTREE_COLUMNS, COLUMNS, SEARCHED, schema
 from aethergrid_pipelines.stores.vectors import CollectionMissing
 
 if TYPE_CHECKING:
@@ -62,9 +62,17 @@ class LanceTables:
                 raise
 
     def create(self, entry: CollectionEntry) -> Table:
-        """The table with its indexes; what an interrupted call left out is made up for."""
+        """The table with its indexes; what an interrupted call or an older version left out is made up for."""
         with self.reachable():
-            table = self._database().create_table(entry.table, schema=schema(entry.dimension), exist_ok=True)
+            wanted = schema(entry.dimension)
+            if entry.table in self._database().list_tables().tables:
+                table = self._database().open_table(entry.table)
+                missing = [field.name for field in wanted if field.name not in table.schema.names]
+                if missing:
+                    # Only texts were ever added; they are written with the next version of each fragment.
+                    table.add_columns(dict.fromkeys(missing, "''"))
+            else:
+                table = self._database().create_table(entry.table, schema=wanted, exist_ok=True)
             build_indexes(table)
             return table
 
@@ -133,6 +141,12 @@ def _passing(error: BaseException) -> bool:
         return False
     text = str(error).lower()
     return any(sign in text for sign in ("conflict", "concurrent", "no such file", "not found:", "object at location"))
+
+
+def present(table: Table, columns: Sequence[str] = COLUMNS) -> list[str]:
+    """Those of ``columns`` that the table has: one of an older version may lack some until it is written to."""
+    there = set(table.schema.names)
+    return [name for name in columns if name in there]
 
 
 def build_indexes(table: Table, *, replace: bool = False) -> list[str]:

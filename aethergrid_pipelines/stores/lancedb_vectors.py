@@ -14,7 +14,7 @@ from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.stores.candidates import best, distinct, latest, physical_name
 from aethergrid_pipelines.stores.collections_file import CollectionsFile
 from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, condition, one_of, to_fragments, to_table
-from aethergrid_pipelines.stores.lancedb_tables import LanceTables, vector_segments
+from aethergrid_pipelines.stores.lancedb_tables import LanceTables, present, vector_segments
 from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS, optimise, refresh
 from aethergrid_pipelines.stores.vectors import Candidate, DimensionMismatch, FragmentFilter, OptimiseReport
 
@@ -120,6 +120,17 @@ class LanceVectorStore:
         rows = self._rows(collection, where & (col("ordinal") <= lit(last)), COLUMNS)
         return sorted(to_fragments(rows), key=lambda fragment: (fragment.ordinal, fragment.id))
 
+    def similarities(self, collection: str, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
+        query = self._query_vector(collection, vector)
+        found: dict[str, float] = {}
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            rows = self._rows(collection, one_of("id", ids[start : start + IDS_AT_ONCE]), ["id", "vector"])
+            matrix = rows.column("vector").combine_chunks().flatten().to_numpy().reshape(rows.num_rows, len(query))
+            lengths = np.linalg.norm(matrix, axis=1) * float(np.linalg.norm(query))
+            scores = np.clip(matrix @ query / np.maximum(lengths, 1e-12), -1.0, 1.0)
+            found.update(zip(rows.column("id").to_pylist(), scores.tolist(), strict=True))
+        return found
+
     def count(self, collection: str) -> int:
         return int(self._read(collection, lambda table: table.count_rows()))
 
@@ -127,11 +138,7 @@ class LanceVectorStore:
         self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int
     ) -> list[Candidate]:
         """See the protocol. Exact where at most ``EXACT_ROWS`` rows pass the filter; scores are always exact."""
-        with self._tables.reachable():
-            dimension = self._catalog.resolve(collection).dimension
-        if vector.shape != (dimension,):
-            raise DimensionMismatch(f"a vector of shape {vector.shape}; {collection} has {dimension} dimensions")
-        query, passing = np.asarray(vector, dtype=np.float32), condition(where)
+        query, passing = self._query_vector(collection, vector), condition(where)
 
         def search(count: int) -> list[Candidate]:
             def nearest(table: Table) -> Any:
@@ -142,7 +149,8 @@ class LanceVectorStore:
                     nearby = nearby.refine_factor(REFINE_FACTOR).ef(max(EF, count * REFINE_FACTOR))
                 else:
                     nearby = nearby.bypass_vector_index()
-                return nearby.where(passing, prefilter=True).limit(count).select([*COLUMNS, "_distance"]).to_arrow()
+                nearby = nearby.where(passing, prefilter=True).limit(count)
+                return nearby.select([*present(table), "_distance"]).to_arrow()
 
             rows = self._read(collection, nearest)
             scores = np.clip(1.0 - rows.column("_distance").to_numpy(), -1.0, 1.0)
@@ -178,7 +186,7 @@ class LanceVectorStore:
         def search(count: int) -> list[Candidate]:
             def matching(table: Table) -> Any:
                 matches = table.search(query, query_type="fts").where(passing, prefilter=True)
-                return matches.limit(count).select([*COLUMNS, "_score"]).to_arrow()
+                return matches.limit(count).select([*present(table), "_score"]).to_arrow()
 
             rows = self._read(collection, matching)
             scores = rows.column("_score").to_pylist()
@@ -217,9 +225,16 @@ class LanceVectorStore:
             entry = self._catalog.resolve(collection)
         return self._tables.retried(lambda: work(self._tables.open(entry)))
 
+    def _query_vector(self, collection: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        with self._tables.reachable():
+            dimension = self._catalog.resolve(collection).dimension
+        if vector.shape != (dimension,):
+            raise DimensionMismatch(f"a vector of shape {vector.shape}; {collection} has {dimension} dimensions")
+        return np.asarray(vector, dtype=np.float32)
+
     def _rows(self, collection: str, where: Expr | None, columns: list[str]) -> Any:
         def scan(table: Table) -> Any:
             rows = table.search() if where is None else table.search().where(where)
-            return rows.select(columns).limit(None).to_arrow()
+            return rows.select(present(table, columns)).limit(None).to_arrow()
 
         return self._read(collection, scan)

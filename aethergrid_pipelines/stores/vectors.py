@@ -98,6 +98,11 @@ class VectorStore(Protocol):
         """The fragments of a conversation with ``first <= ordinal <= last``, by ordinal, without vectors."""
         ...
 
+    def similarities(self, collection: str, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
+        """The cosine similarity −1…1 of ``vector`` to each fragment that exists among ``ids``, in one call and without
+        bringing vectors here. Raises :class:`DimensionMismatch`."""
+        ...
+
     def count(self, collection: str) -> int:
         """How many fragments the collection holds."""
         ...

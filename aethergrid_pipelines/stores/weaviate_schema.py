@@ -45,6 +45,8 @@ PROPERTIES = {
     "body": "body",
     "near": "near",
     "far": "far",
+    "surroundings": "surroundings",
+    "traits": "traits",
     "embedder": "embedder",
     "originPath": "origin_path",
     "originLine": "origin_line",
@@ -83,6 +85,14 @@ def create(client: WeaviateClient, collection: str, *, dimension: int, embedder:
             ),
         ),
     )
+
+
+def complete(client: WeaviateClient, collection: str) -> None:
+    """Add the properties that a collection of an older version lacks."""
+    config = client.collections.use(collection).config
+    there = {one.name for one in config.get().properties}
+    for name in PROPERTIES.keys() - there:
+        config.add_property(_property(name))
 
 
 def _property(name: str) -> Any:
@@ -127,7 +137,9 @@ def to_properties(fragment: Fragment) -> dict[str, Any]:
 def to_fragment(uuid: object, properties: Mapping[str, Any], vector: list[float] | None = None) -> Fragment:
     """The fragment of an object. Weaviate keeps times to the nanosecond, so microseconds come back as they were."""
     values = {field: properties.get(name) for name, field in PROPERTIES.items()}
-    return Fragment.model_validate({**values, "id": str(uuid), "vector": vector or []})
+    # What an older version did not write is left to the field's default.
+    there = {field: value for field, value in values.items() if value is not None}
+    return Fragment.model_validate({**there, "id": str(uuid), "vector": vector or []})
 
 
 def utc(moment: dt.datetime) -> dt.datetime:

@@ -25,6 +25,7 @@ from aethergrid_pipelines.stores.weaviate_pages import all_ids, ids_of, in_order
 from aethergrid_pipelines.stores.weaviate_schema import (
     BM25_K1,
     VECTOR,
+    complete,
     condition,
     create,
     described,
@@ -71,10 +72,11 @@ class WeaviateVectorStore:
                     if not client.collections.exists(name):
                         raise
             there = self._describe(client, name)
-        if there != (embedder, dimension):
-            raise DimensionMismatch(
-                f"collection {name} holds {there[1]} dimensions of {there[0]}, not {dimension} of {embedder}"
-            )
+            if there != (embedder, dimension):
+                raise DimensionMismatch(
+                    f"collection {name} holds {there[1]} dimensions of {there[0]}, not {dimension} of {embedder}"
+                )
+            complete(client, name)
 
     def activate(self, collection: str) -> None:
         """See the protocol. One entry in the server's Raft log, hence atomic."""
@@ -171,6 +173,26 @@ class WeaviateVectorStore:
         rows = in_order(self._connection, name, conversation_id, first, last)
         return sorted(rows, key=lambda fragment: (fragment.ordinal, fragment.id))
 
+    def similarities(self, collection: str, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
+        from weaviate.classes.query import Filter, MetadataQuery
+
+        name, query = self._name(collection), self._query_vector(collection, vector)
+        found: dict[str, float] = {}
+        there = uuids(ids)
+        for start in range(0, len(there), ROWS_AT_ONCE):
+            some = there[start : start + ROWS_AT_ONCE]
+            with self._connection.client() as client:
+                # So few rows that pass a filter are compared one by one, hence exactly.
+                answer = client.collections.use(name).query.near_vector(
+                    near_vector=query,
+                    filters=Filter.by_id().contains_any(some),
+                    limit=len(some),
+                    return_metadata=MetadataQuery(distance=True),
+                    return_properties=[],
+                )
+            found.update((str(one.uuid), _similarity(one.metadata.distance)) for one in answer.objects)
+        return found
+
     def count(self, collection: str) -> int:
         name = self._name(collection)
         with self._connection.client() as client:
@@ -184,14 +206,7 @@ class WeaviateVectorStore:
         from weaviate.classes.query import MetadataQuery
 
         name = self._name(collection)
-        with self._connection.client() as client:
-            _, dimension = self._known.get(name) or self._describe(client, name)
-            if vector.shape != (dimension,):
-                # Another process may have switched the alias since.
-                _, dimension = self._describe(client, name)
-        if vector.shape != (dimension,):
-            raise DimensionMismatch(f"a vector of shape {vector.shape}; {collection} has {dimension} dimensions")
-        query, passing = vector.astype(np.float32).tolist(), condition(where)
+        query, passing = self._query_vector(collection, vector), condition(where)
 
         def search(count: int) -> list[Candidate]:
             with self._connection.client() as client:
@@ -268,6 +283,18 @@ class WeaviateVectorStore:
 
     def _name(self, collection: str) -> str:
         return self._alias if collection == ALIAS else collection
+
+    def _query_vector(self, collection: str, vector: NDArray[np.float32]) -> list[float]:
+        name = self._name(collection)
+        with self._connection.client() as client:
+            _, dimension = self._known.get(name) or self._describe(client, name)
+            if vector.shape != (dimension,):
+                # Another process may have switched the alias since.
+                _, dimension = self._describe(client, name)
+        if vector.shape != (dimension,):
+            raise DimensionMismatch(f"a vector of shape {vector.shape}; {collection} has {dimension} dimensions")
+        given: list[float] = vector.astype(np.float32).tolist()
+        return given
 
     def _describe(self, client: WeaviateClient, collection: str) -> tuple[str, int]:
         from weaviate.exceptions import UnexpectedStatusCodeError

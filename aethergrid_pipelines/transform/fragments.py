@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from aethergrid_pipelines.records.flow import Chunk, Fragment, Labels
 from aethergrid_pipelines.records.ids import fragment_id
-from aethergrid_pipelines.transform.window import lexical_fields
+from aethergrid_pipelines.transform.surroundings import surroundings
+from aethergrid_pipelines.transform.traits import traits
+from aethergrid_pipelines.transform.window import lexical_fields, sessions
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FRAGMENT_VERSION = "1"
+FRAGMENT_VERSION = "2"
 
 
 def build_fragments(
@@ -53,13 +55,22 @@ def build_fragments(
             body=fields.body,
             near=fields.near,
             far=fields.far,
+            surroundings=around,
+            traits=traits(piece.text),
             embedder=embedder,
             origin_path=piece.origin_path,
             origin_line=piece.origin_line,
             run_id=run_id,
             vector=vector,
         )
-        for piece, vector, label, fields in zip(chunks, vectors.tolist(), labels, lexical_fields(chunks), strict=True)
+        for piece, vector, label, fields, around in zip(
+            chunks,
+            vectors.tolist(),
+            labels,
+            lexical_fields(chunks),
+            surroundings(vectors, sessions(chunks)),
+            strict=True,
+        )
     ]
 
 

@@ -34,11 +34,11 @@ def lexical_fields(chunks: Sequence[Chunk]) -> list[LexicalFields]:
     terms = [index_terms(chunk.text) for chunk in chunks]
     before = [" ".join(own[-MOST_TERMS:]) for own in terms]
     after = [" ".join(own[:MOST_TERMS]) for own in terms]
-    sessions = _sessions(chunks)
+    session = sessions(chunks)
 
     def around(at: int, distances: Sequence[int]) -> str:
-        earlier = [before[at - d] for d in reversed(distances) if at >= d and sessions[at - d] == sessions[at]]
-        later = [after[at + d] for d in distances if at + d < len(chunks) and sessions[at + d] == sessions[at]]
+        earlier = [before[at - d] for d in reversed(distances) if at >= d and session[at - d] == session[at]]
+        later = [after[at + d] for d in distances if at + d < len(chunks) and session[at + d] == session[at]]
         return " ".join(part for part in (*earlier, *later) if part)
 
     return [
@@ -51,7 +51,7 @@ def _header(chunk: Chunk) -> list[str]:
     return [*date_terms(chunk.timestamp), *index_terms(f"{chunk.speaker or chunk.role}\n{chunk.heading or ''}")]
 
 
-def _sessions(chunks: Sequence[Chunk]) -> list[int]:
+def sessions(chunks: Sequence[Chunk]) -> list[int]:
     """The number of the session of each chunk."""
     numbers: list[int] = []
     for at, chunk in enumerate(chunks):

@@ -70,6 +70,23 @@ def test_a_query_of_another_dimension_is_refused(vectors: Opened) -> None:
         vectors.store.dense(name, unit_vectors(1, dimension=8)[0], where=EVERYTHING, limit=3)
 
 
+def test_similarities_are_the_cosines_to_the_fragments_that_exist(vectors: Opened) -> None:
+    name = vectors.collection()
+    matrix, query = unit_vectors(700, seed=8), 3 * unit_vectors(1, seed=9)[0]
+    rows = [fragment(n, vector=row.tolist(), space=f"space-{n % 3}") for n, row in enumerate(matrix)]
+    vectors.store.upsert(name, rows)
+    asked = [row.id for row in rows[::-1]] + [fragment(5_000).id]
+    exact = matrix @ query / 3
+    for _ in range(2):
+        found = vectors.store.similarities(name, asked, query)
+        assert found.keys() == {row.id for row in rows}
+        assert [found[row.id] for row in rows] == pytest.approx(exact.tolist(), abs=1e-5)
+        vectors.store.optimise(name)
+    assert vectors.store.similarities(name, [], query) == {}
+    with pytest.raises(DimensionMismatch):
+        vectors.store.similarities(name, asked, unit_vectors(1, dimension=8)[0])
+
+
 ODD = "a'b\"c\\d*?% OR 1=1 --"
 ROWS = [
     fragment(0),

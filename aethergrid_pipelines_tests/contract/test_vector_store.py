@@ -111,6 +111,7 @@ def test_an_unknown_collection_is_reported(vectors: Opened, call: Callable[[Vect
 def test_every_field_comes_back_as_it_was(vectors: Opened) -> None:
     name = vectors.collection()
     full = fragment(1, content="«quotes» \\ 'and' \"more\"\n\n東京 🙂", near="b c", far="d", complexity=0.1)
+    full = full.model_copy(update={"surroundings": "AAEC/w==", "traits": "question name"})
     bare = fragment(2, speaker=None, source_model=None, title=None, origin_line=None, near="", far="")
     empty = fragment(3, speaker="", source_model="", title="")
     vectors.store.upsert(name, [full, bare, empty])

