@@ -20,8 +20,8 @@ def live(
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each micro-batch.")] = False,
 ) -> None:
     """Follow the change feed: what is captured is found by a query in a moment. Ctrl-C finishes what is under way."""
+    from aethergrid_pipelines.automation.live_report import open_report
     from aethergrid_pipelines.flow.stores import open_stores
-    from aethergrid_pipelines.live.reporting import open_report
     from aethergrid_pipelines.live.worker import LiveWorker
     from aethergrid_pipelines.settings import load_settings
 

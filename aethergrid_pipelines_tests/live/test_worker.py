@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 
 from aethergrid_pipelines.automation.jobs import ASSETS
+from aethergrid_pipelines.automation.live_report import DagsterReport
 from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.forget import forget
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.flow.stores import Stores
-from aethergrid_pipelines.live.reporting import DagsterReport
 from aethergrid_pipelines.live.worker import LiveWorker, Processed
 from aethergrid_pipelines.stores import feed_cursor, lease
 from aethergrid_pipelines.stores.errors import StoreUnavailable
