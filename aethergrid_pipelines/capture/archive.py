@@ -172,6 +172,10 @@ class Archive:
 
 
 def _note(index: sqlite3.Connection, name: str, path: Path, conversations: Collection[str]) -> None:
+    known = {row[0] for row in index.execute("SELECT conversation FROM held WHERE name = ?", (name,))}
+    if conversations and known.issuperset(conversations):
+        # Most transcripts only grow: nothing to write, nothing to wait for.
+        return
     index.execute("BEGIN IMMEDIATE")
     index.execute("INSERT OR REPLACE INTO copies VALUES (?, ?)", (name, str(path)))
     rows = [(conversation, name) for conversation in conversations]

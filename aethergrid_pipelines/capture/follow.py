@@ -86,15 +86,14 @@ class Follower:
     archive: Archive | None = None
     stopped: Callable[[], bool] = lambda: False
 
-    def candidates(self, below: Path | None = None) -> list[Path]:
-        """The files (below one folder, or all) that are followed and there, oldest first, so that history comes in as
-        it happened; then those that were read and are gone."""
+    def candidates(self) -> list[Path]:
+        """The files that are followed and there, oldest first, so that history comes in as it happened; then those
+        that were read and are gone."""
         found = {path: _modified(path) for folder in self.folders for path in folder.files()}
         for path in self.positions.paths():
             if self.holds(path):
                 found.setdefault(path, float("inf"))
-        there = (path for path in found if below is None or path.is_relative_to(below))
-        return sorted(there, key=lambda path: (found[path], path))
+        return sorted(found, key=lambda path: (found[path], path))
 
     def holds(self, path: Path) -> bool:
         """Whether a file at ``path`` would be followed."""

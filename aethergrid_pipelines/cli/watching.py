@@ -113,6 +113,7 @@ class _Teller:
         self._json = as_json
         self._read = self._stored = 0
         self._folders = 0
+        self._last = ""
         self._status: Status | None = None
 
     def __enter__(self) -> "_Teller":
@@ -132,7 +133,8 @@ class _Teller:
             self.failed = self.failed or told.error is not None or told.account.rejected > 0
             self._read += 1
             self._stored += told.account.stored
-            text = _told_of(told)
+            # A journal is for what happened: a file that was read again for nothing new is not worth a line.
+            text = _told_of(told) if told.error or told.account.stored or told.account.rejected else ""
         elif isinstance(told, Gone):
             text = f"{told.path} is gone; " + ("the archive has it" if told.archived else "what was said is stored")
         else:
@@ -140,11 +142,20 @@ class _Teller:
             text = " ".join([told.event, *(f"{value}" for value in told.about.values())])
         if self._json:
             self._print_json(told.as_json())
-        elif text and not (self._status and isinstance(told, Read) and not told.error):
+        elif text and (self._status is None or not isinstance(told, Read) or told.error or told.account.rejected):
             errors().print(printable(text), markup=False, soft_wrap=True)
+        self._show(told)
+
+    def _show(self, told: "Told") -> None:
+        from rich.text import Text
+
+        from aethergrid_pipelines.capture.follow import Read
+
+        if isinstance(told, Read):
+            self._last = f" · {printable(told.path.name)}"
         if self._status is not None:
-            last = printable(told.path.name) if isinstance(told, Read | Gone) else ""
-            self._status.update(f"following {self._folders} folders · {self._stored} messages stored · {last}")
+            # A text and not a string: the name of a file is no markup.
+            self._status.update(Text(f"following {self._folders} folders · {self._stored} messages stored{self._last}"))
 
     def ended(self, *, once: bool) -> None:
         """Say how it ended."""

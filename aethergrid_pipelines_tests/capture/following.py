@@ -1,7 +1,7 @@
 """Followers over a real embedded store, for the tests of watching."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,17 @@ LONG_AGO = 1_760_000_000
 
 
 class MovableStore(SqliteConversationStore):
-    """Answers only while it is up."""
+    """Answers only while it is up; ``meanwhile`` happens once, while a file is read."""
 
     up = True
+    meanwhile: Callable[[], None] | None = None
 
     def append(self, batch: Sequence[tuple[Conversation, Sequence[Message]]]) -> list[list[Appended]]:
         if not self.up:
             raise StoreUnavailable("the conversation store does not answer")
+        if happens := self.meanwhile:
+            self.meanwhile = None
+            happens()
         return super().append(batch)
 
 

@@ -149,6 +149,37 @@ def test_a_file_written_to_a_moment_ago_is_looked_at_once_more(following: Follow
     assert following.scan() == []
 
 
+def test_what_is_written_while_a_file_is_read_is_stored(following: Following) -> None:
+    path = write(following.folder / "a.jsonl", said("one"))
+
+    def grow() -> None:
+        write(path, said("one", "two"), modified=LONG_AGO + 1)
+
+    following.store.meanwhile = grow
+    (read,) = following.follower().scan()
+
+    assert isinstance(read, Read)
+    assert not read.settled
+    following.scan()
+    assert following.contents() == ["one", "two"]
+    assert following.scan() == []
+
+
+@pytest.mark.parametrize("modified", [LONG_AGO, LONG_AGO + 1], ids=["same time", "later"])
+def test_what_takes_the_place_of_a_file_while_it_is_read_is_stored(following: Following, modified: float) -> None:
+    path = write(following.folder / "a.jsonl", said("one"))
+
+    def rotate() -> None:
+        path.rename(following.folder / "a.jsonl.1")
+        write(path, said("two"), modified=modified)
+
+    following.store.meanwhile = rotate
+    following.scan()
+    following.scan()
+    assert following.contents() == ["one", "two"]
+    assert following.scan() == []
+
+
 def test_what_no_source_recognises_is_left_alone_until_it_changes(following: Following) -> None:
     path = write(following.folder / "a.jsonl", [{"what": "this is not"}])
     assert following.scan() == []
