@@ -84,6 +84,15 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     """What every request to the API but `/api/health` then has to carry (`Authorization: Bearer` or `X-API-Key`)."""
 
+    proxy_host: str = "127.0.0.1"
+    """The address on which the capturing proxy listens."""
+    proxy_port: int = Field(8110, ge=1, le=65_535)
+    """Its port."""
+    proxy_openai_upstream: str = "https://api.openai.com"
+    """Where it sends what OpenAI's clients ask: scheme and host, also of Ollama, vLLM, LM Studio, Gemini."""
+    proxy_anthropic_upstream: str = "https://api.anthropic.com"
+    """Where it sends what Anthropic's clients ask."""
+
     @model_validator(mode="after")
     def _no_placeholders_in_production(self) -> Self:
         if self.environment == "production":

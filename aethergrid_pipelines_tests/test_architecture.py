@@ -29,9 +29,22 @@ MAY_NOT_KNOW = {
     "checks": {"api", "cli", "live", *LAUNCHERS},
     "api": {"assets", "checks", "automation", "definitions", "cli"},
     "live": {"assets", "checks", "automation", "definitions", "api", "cli"},
+    "proxy": {"assets", "checks", "automation", "definitions", "api", "cli", "live", "query", "flow"},
 }
 
-WITHOUT_DAGSTER = ("records", "transform", "embedders", "stores", "capture", "adapters", "flow", "query", "api", "live")
+WITHOUT_DAGSTER = (
+    "records",
+    "transform",
+    "embedders",
+    "stores",
+    "capture",
+    "adapters",
+    "flow",
+    "query",
+    "api",
+    "live",
+    "proxy",
+)
 
 HEAVY = {
     "great_expectations",

@@ -12,6 +12,7 @@ from aethergrid_pipelines.cli import (
     importing,
     living,
     processing,
+    proxying,
     serving,
     status,
     watching,
@@ -71,3 +72,4 @@ app.command("forget")(forgetting.forget)
 app.command("live")(living.live)
 app.command("process")(processing.process)
 app.command("serve")(serving.serve)
+app.command("proxy")(proxying.proxy)

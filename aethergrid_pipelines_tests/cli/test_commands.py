@@ -19,7 +19,7 @@ from aethergrid_pipelines.records.ids import conversation_id
 from aethergrid_pipelines.settings import load_settings
 from aethergrid_pipelines_tests.capture.spooling import Gate, said
 
-COMMANDS = ("import", "query", "status", "doctor", "forget", "process", "serve")
+COMMANDS = ("import", "query", "status", "doctor", "forget", "process", "serve", "proxy")
 POOL = conversation_id("default", "generic", "pool")
 LINES: tuple[dict[str, Any], ...] = (
     {"conversation": "pool", "role": "user", "content": "Why do the database connections run out?"},
