@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -36,7 +37,9 @@ def followed_folders(
         if settings.home_path.is_relative_to(path.resolve()) or path.resolve().is_relative_to(settings.home_path):
             raise ValueError(f"{folder} and AETHERGRID_HOME ({settings.home_path}) lie within each other")
         found.append(FollowedFolder(path))
-    return [*found, *(tool_folders() if tools else [])]
+    # The operating system tells real paths, not the links by which people name them.
+    every = [*found, *(tool_folders() if tools else [])]
+    return list(dict.fromkeys(replace(folder, path=folder.path.resolve()) for folder in every))
 
 
 @contextmanager

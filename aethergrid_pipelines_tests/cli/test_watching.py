@@ -60,6 +60,13 @@ def test_folders_of_the_setting_are_followed(folder: Path, monkeypatch: pytest.M
     assert events(run("watch", "--once", "--json").stdout)[-1]["stored"] == 2
 
 
+def test_a_folder_that_is_named_by_a_link_is_followed_where_it_is(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    told = events(run("watch", tmp_path / "link", folder, "--once", "--json").stdout)
+
+    assert [event.get("path") for event in told] == [str((folder / "a.jsonl").resolve()), None]
+
+
 def test_once_fails_where_records_were_rejected(folder: Path) -> None:
     write(folder / "b.jsonl", [*said("three"), b"{broken\n"])
     result = run("watch", folder, "--once")
