@@ -34,6 +34,9 @@ async def post_at_rate(
         sent = body(number)
         head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(sent)}\r\n"
         async with turn:
+            while free and free[-1][0].at_eof():
+                # It was idle for longer than the server keeps it.
+                free.pop()[1].close()
             reader, writer = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
             writer.write(head.encode() + b"\r\n" + sent)
             status = await _answered(reader)
