@@ -13,7 +13,8 @@ MOST_TERMS = 64
 _WHEN = re.compile(r"\bwhen\b|\bhow long\b|\b(?:what|which) (?:date|day|month|year|time)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow (?:many|much|often|old)\b", re.IGNORECASE)
 _WHO_OR_WHERE = re.compile(
-    r"\bwho\b|\bwhere\b|\b(?:what|which)(?: \w+)? (?:city|cities|country|countries|states?|places?|names?|areas?|people)\b"
+    r"\bwho\b|\bwhere\b|"
+    r"\b(?:what|which)(?: \w+)? (?:city|cities|country|countries|states?|places?|names?|areas?|people)\b"
     r"|\bnames? of\b",
     re.IGNORECASE,
 )

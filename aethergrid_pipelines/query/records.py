@@ -93,7 +93,7 @@ class Filters(Record):
 class SearchRequest(Record):
     """A question. ``min_similarity`` is a cosine similarity, 0…1. With ``recency_half_life_days``, a hit's score is
     halved for every so many days that it is old. ``diversity``, 0…1, is how much hits that are unlike the ones before
-    them are preferred; with it they do not come in the order of their scores. ``explain`` shows each part of a score."""
+    them are preferred; with it they do not come in the order of their scores. ``explain`` shows a score's parts."""
 
     query: Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS), AfterValidator(_one_line)]
     filters: Filters = Filters()
