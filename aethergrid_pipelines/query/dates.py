@@ -96,6 +96,8 @@ def matches(
     found: Sequence[Mention], moments: Sequence[dt.datetime]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For each moment 1 where it lies in a mentioned span or month, and 1 where it is near a mentioned day."""
+    if not found:
+        return np.zeros(len(moments)), np.zeros(len(moments))
     days = [moment.date() for moment in moments]
     spans = np.array([any(one.month_holds(day) for one in found) for day in days], dtype=np.float64)
     near = np.array([any(one.day_holds(day) for one in found) for day in days], dtype=np.float64)

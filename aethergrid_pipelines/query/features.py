@@ -5,7 +5,7 @@ Whatever has no absolute meaning (BM25, cosines) is scaled over the candidates. 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.transform import traits
 from aethergrid_pipelines.transform.analyse import index_terms
 from aethergrid_pipelines.transform.surroundings import directions
+from aethergrid_pipelines.transform.window import SESSION_GAP
 
 Column = NDArray[np.float64]
 
@@ -47,9 +48,13 @@ def features(question: Question, candidates: Sequence[Candidate], vector: NDArra
     others = (other for pairs in related.values() for other, _ in pairs)
     columns = {term: at for at, term in enumerate(dict.fromkeys((*question.terms, *others)))}
     found = frequencies(fragments, list(columns))
+    lexical = _lexical(found, columns, question.terms, content, related)
+    dense = _dense(candidates, vector)
     return {
-        **_lexical(found, columns, question.terms, content, related),
-        **_dense(candidates, vector),
+        **lexical,
+        **dense,
+        "session": _session(fragments, lexical["related"] + lexical["coverage"] + dense["around"]),
+        "special": found.special,
         "speaker": _speaker([hit for _, hit in asked]),
         **_kind(question, fragments),
         "length": np.minimum(1.0, np.log1p(found.lengths) / np.log1p(LONG)),
@@ -85,11 +90,13 @@ def _lexical(
                 weights.append(SYNONYM_WEIGHT * cosine * float(min(found.idf[at], found.idf[place])))
         window += (found.window[:, places] * weights).max(axis=1)
     total = float(idf.sum())
-    there = found.window[:, about] > 0
+    coverage = (found.window[:, about] > 0) @ idf / total if total else np.zeros(size)
     return {
         "terms": scaled(found.window[:, all_terms] @ found.idf[all_terms], lowest=0.0),
         "related": scaled(window, lowest=0.0),
-        "coverage": there @ idf / total if total else np.zeros(size),
+        "coverage": coverage,
+        # One word again and again is less than all words, and a little of everything less than much of it.
+        "together": scaled(window, lowest=0.0) * coverage,
     }
 
 
@@ -106,6 +113,19 @@ def _dense(candidates: Sequence[Candidate], vector: NDArray[np.float32]) -> dict
         "around": scaled(np.where(around.any(axis=1), (around @ vector).astype(np.float64), own)),
         "around_centred": scaled(centred.astype(np.float64)),
     }
+
+
+def _session(fragments: Sequence[Fragment], scores: Column) -> Column:
+    """The best score of a candidate's session: what is said where the question was at home is worth more."""
+    order = sorted(range(len(fragments)), key=lambda at: (fragments[at].conversation_id, fragments[at].timestamp))
+    session = np.zeros(len(fragments), dtype=np.int64)
+    for before, at in pairwise(order):
+        one, other = fragments[before], fragments[at]
+        together = one.conversation_id == other.conversation_id and other.timestamp - one.timestamp <= SESSION_GAP
+        session[at] = session[before] + (not together)
+    best = np.zeros(len(fragments))
+    np.maximum.at(best, session, scores)
+    return scaled(best[session])
 
 
 def _asked(question: Question, fragments: Sequence[Fragment]) -> list[tuple[frozenset[str], bool]]:

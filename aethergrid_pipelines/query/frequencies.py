@@ -5,8 +5,10 @@ it their terms at a discount before saturation, as in that paper's section on fi
 the sum of three scores that a store gives.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +25,22 @@ COLLECTION = 4
 the most alike to the question; the collection is taken to be this many times as large. On LoCoMo within half a point
 of the exact frequencies, and the same over every store."""
 
+RARE, MANY_RARE = 2, 4
+"""A term that at most so many candidates hold is rare; so many of them make a candidate as special as can be."""
+
 Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
     """``window``, shape (candidates, terms), is how often each term occurs in and around each candidate, saturated to
-    0…K1 + 1; ``idf`` has shape (terms,); ``lengths``, shape (candidates,), says how many terms each has itself."""
+    0…K1 + 1; ``idf`` has shape (terms,); ``lengths``, shape (candidates,), says how many terms each has itself;
+    ``special``, of the same shape, is 0…1 by how many of these hardly any other candidate has."""
 
     window: Matrix
     idf: Matrix
     lengths: Matrix
+    special: Matrix
 
 
 def frequencies(fragments: Sequence[Fragment], terms: Sequence[str]) -> Frequencies:
@@ -48,7 +55,15 @@ def frequencies(fragments: Sequence[Fragment], terms: Sequence[str]) -> Frequenc
         window=_saturated(own + NEAR * near + FAR * far, lengths + NEAR * near_lengths + FAR * far_lengths),
         idf=np.log1p((size - among + 0.5) / (among + 0.5)),
         lengths=lengths,
+        special=_special([fragment.body for fragment in fragments]),
     )
+
+
+def _special(texts: Sequence[str]) -> Matrix:
+    distinct = [set(text.split()) for text in texts]
+    among = Counter(chain.from_iterable(distinct))
+    rare = {term for term, count in among.items() if count <= RARE}
+    return np.array([min(MANY_RARE, len(terms & rare)) for terms in distinct]) / MANY_RARE
 
 
 def _counts(texts: Sequence[str], column: dict[str, int]) -> tuple[Matrix, Matrix]:

@@ -18,8 +18,6 @@ BOOSTS = {"body": 1.0, "near": 0.5, "far": 0.4}
 """Weights of the lexical fields where the store looks for candidates: the chunk, its direct neighbours, those two and
 three away. On LoCoMo (Maharana et al., 2024) the best 150 of both sides hold 97 % of the evidence."""
 
-EQUAL = 1e-9
-
 
 @dataclass(frozen=True, slots=True)
 class Recency:
@@ -66,7 +64,7 @@ def rank(
     order = sorted(
         range(len(candidates)),
         # Sums of the same figures in another order differ in their last digits.
-        key=lambda at: (-round(scores[at] / EQUAL), -candidates[at].similarity, candidates[at].fragment.id),
+        key=lambda at: (-float(f"{scores[at]:.9g}"), -candidates[at].similarity, candidates[at].fragment.id),
     )
     return [
         Ranked(

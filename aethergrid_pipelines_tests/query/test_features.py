@@ -10,7 +10,7 @@ from aethergrid_pipelines.query.features import Candidate, features
 from aethergrid_pipelines.query.question import understood
 from aethergrid_pipelines.query.synonyms import synonyms
 from aethergrid_pipelines.transform.surroundings import surroundings
-from aethergrid_pipelines_tests.contract.fragments import DIMENSION, fragment, unit_vectors
+from aethergrid_pipelines_tests.contract.fragments import DIMENSION, START, fragment, unit_vectors
 
 NOW = dt.datetime(2026, 10, 14, tzinfo=dt.UTC)
 VECTOR = unit_vectors(1, seed=5)[0]
@@ -98,6 +98,27 @@ def test_a_fragment_without_surroundings_stands_for_itself() -> None:
     assert figures("leak", {"surroundings": ""}, {"surroundings": opposite})["around"] == [1.0, 0.0]
     other = surroundings(unit_vectors(1, dimension=DIMENSION * 2), [0])[0]
     assert figures("leak", {"surroundings": other}, {"surroundings": opposite})["around"] == [1.0, 0.0]
+
+
+def test_all_of_the_words_beside_each_other_are_more_than_one_again_and_again() -> None:
+    found = figures("pool leak", {"body": "pool leak"}, {"body": "pool pool pool"}, {"body": "x"})["together"]
+    assert found[0] > found[1] > found[2] == 0
+
+
+def test_what_hardly_any_other_candidate_says_makes_special() -> None:
+    rows = [{"body": "a b"}, {"body": "a b c d"}, {"body": "a b c d e f g h"}, {"body": "a b e"}]
+    assert figures("leak", *rows)["special"] == [0.0, 0.5, 1.0, 0.25]
+
+
+def test_a_fragment_gains_from_the_best_of_its_session_alone() -> None:
+    later = START + dt.timedelta(hours=9)
+    rows = [
+        {"body": "leak"},
+        {"body": "x"},
+        {"body": "x", "timestamp": later},
+        {"body": "x", "conversation_id": "other"},
+    ]
+    assert figures("leak", *rows)["session"] == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_a_question_of_ten_thousand_words_is_ranked_by_its_beginning() -> None:

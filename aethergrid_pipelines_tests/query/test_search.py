@@ -218,3 +218,30 @@ def test_a_collection_that_is_swapped_between_two_calls_is_asked_again(tmp_path:
 
     assert ask(search, "pool size").stats.collection == "Second"
     search.close()
+
+
+def test_each_part_of_a_score_is_shown_to_who_asks_for_it(search: Search) -> None:
+    hits = ask(search, "why does the pool leak connections?", explain=True).results
+    assert hits
+    for hit in hits:
+        assert hit.explanation
+        assert sum(hit.explanation.values()) == pytest.approx(hit.score, abs=1e-4)
+        assert list(hit.explanation.values()) == sorted(hit.explanation.values(), reverse=True)
+    assert ask(search, "why does the pool leak connections?").results[0].explanation is None
+
+
+def test_what_is_newer_comes_first_where_recency_is_asked_for(search: Search) -> None:
+    query = "deployed, the errors are gone"
+    plain = ask(search, query, maxResults=100).results
+    recent = ask(search, query, maxResults=100, recencyHalfLifeDays=0.5).results
+    assert {hit.content for hit in plain} == {hit.content for hit in recent}
+    days = [hit.metadata.timestamp.date() for hit in recent]
+    assert days == sorted(days, reverse=True)
+
+
+def test_a_diverse_answer_begins_with_the_best_and_repeats_no_hit(search: Search) -> None:
+    query = "connection pool"
+    plain, diverse = (contents(ask(search, query, maxResults=5, diversity=value)) for value in (0.0, 0.7))
+    assert diverse[0] == plain[0]
+    assert len(set(diverse)) == 5
+    assert contents(ask(search, query, maxResults=5, diversity=0.7)) == diverse
