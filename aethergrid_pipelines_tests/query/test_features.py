@@ -112,7 +112,7 @@ def test_what_hardly_any_other_candidate_says_makes_special() -> None:
 
 def test_a_fragment_gains_from_the_best_of_its_session_alone() -> None:
     later = START + dt.timedelta(hours=9)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"body": "leak"},
         {"body": "x"},
         {"body": "x", "timestamp": later},
