@@ -3,12 +3,15 @@
 No text of any message is part of it: the event log outlives conversations, and what is forgotten must be gone.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 
+from aethergrid_pipelines.assets.plots import bar_chart
 from aethergrid_pipelines.flow import state
+from aethergrid_pipelines.flow.overview import source_accounts
 from aethergrid_pipelines.flow.scope import Scope, StepReport
 from aethergrid_pipelines.flow.step import Step
 from aethergrid_pipelines.flow.stores import Stores
@@ -24,6 +27,7 @@ from aethergrid_pipelines.records.tables import (
 )
 
 SAMPLE_ROWS = 5
+PLOTTED_TOPICS = 12
 
 SAMPLED: dict[str, tuple[Table, tuple[str, ...]]] = {
     "raw_conversations": (table_of(ConversationRow), ("id", "source", "first_at", "message_count")),
@@ -54,7 +58,35 @@ def report_metadata(stores: Stores, step: Step, scope: Scope, report: StepReport
         metadata["tokens_per_second"] = round(counts["tokens"] * 1_000 / milliseconds)
     if report.failures:
         metadata["failures"] = dg.MetadataValue.json(report.failures)
+    if step.name == "raw_conversations":
+        metadata["account"] = _account(stores)
+    if step.name == "topic_stats":
+        metadata["topics"] = _topics(stores, scope)
     return {**metadata, **counts}
+
+
+def _account(stores: Stores) -> dg.MetadataValue[Any]:
+    """What became of the records of all imported files, by source."""
+    columns = ("source", "files", "read", "stored", "merged", "skipped", "rejected")
+    with stores.catalog.reading() as connection:
+        rows = [[getattr(group, name) for name in columns] for group in source_accounts(connection)]
+    return dg.MetadataValue.md(_markdown(columns, rows))
+
+
+def _topics(stores: Stores, scope: Scope) -> dg.MetadataValue[Any]:
+    """A picture of what these days are about."""
+    stats = table_of(TopicStatRow)
+    total = func.sum(stats.c.fragments)
+    query = (
+        select(stats.c.topic, total)
+        .where(stats.c.day.between(scope.first, scope.last))
+        .group_by(stats.c.topic)
+        .order_by(total.desc(), stats.c.topic)
+        .limit(PLOTTED_TOPICS)
+    )
+    with stores.catalog.reading() as connection:
+        bars = [(str(topic), float(number)) for topic, number in connection.execute(query)]
+    return dg.MetadataValue.md(bar_chart("fragments by topic", bars))
 
 
 def _sample(stores: Stores, name: str, scope: Scope) -> dg.MetadataValue[Any]:
@@ -70,6 +102,11 @@ def _sample(stores: Stores, name: str, scope: Scope) -> dg.MetadataValue[Any]:
     )
     with stores.catalog.reading() as connection:
         rows = connection.execute(query).all()
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
+    return dg.MetadataValue.md(_markdown(columns, rows))
+
+
+def _markdown(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    names = list(columns)
+    lines = [" | ".join(names), " | ".join("---" for _ in names)]
     lines += [" | ".join("" if value is None else str(value) for value in row) for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))
+    return "\n".join(lines)

@@ -119,7 +119,7 @@ def overview(catalog: Catalog, *, space: str | None = None) -> Overview:
             task_types=_groups(connection, "task_type", space),
             days=days,
             steps=_steps(connection),
-            sources=_sources(connection, space),
+            sources=source_accounts(connection, space),
         )
 
 
@@ -167,7 +167,8 @@ def _steps(connection: Connection) -> list[StepGroup]:
     return [found.get(step.name) or StepGroup(step.name, 0, 0, None) for step in CHAIN]
 
 
-def _sources(connection: Connection, space: str | None) -> list[SourceGroup]:
+def source_accounts(connection: Connection, space: str | None = None) -> list[SourceGroup]:
+    """The accounts of all imported files, added up by source."""
     files = table_of(ImportedFile)
     sums: Sequence[Any] = [func.sum(files.c[name]) for name in ("read", "stored", "merged", "rejected")]
     unfinished = func.count().filter(files.c.complete.is_(False))
