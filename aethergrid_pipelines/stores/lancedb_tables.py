@@ -7,6 +7,7 @@ of it, both for the first time, otherwise see half of it and fail with an Import
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ INDEX_CACHE, METADATA_CACHE = 128_000_000, 32_000_000
 """Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history; the indexes of 100,000 rows
 take less than this."""
 
+ROWS_AT_ONCE = 1_024
+
 
 class LanceTables:
     """The tables in one folder. Thread-safe; raises ``StoreUnavailable`` where the folder cannot be used."""
@@ -42,6 +45,8 @@ class LanceTables:
         self._connection: DBConnection | None = None
 
     def _database(self) -> DBConnection:
+        # Lance reads this when it first scans: compaction holds several batches of its 8,192 rows at once.
+        os.environ.setdefault("LANCE_DEFAULT_BATCH_SIZE", str(ROWS_AT_ONCE))
         import lancedb
 
         # Two threads may both connect the first time; the later one wins and nothing is lost by that.
