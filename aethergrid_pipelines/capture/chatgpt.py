@@ -11,18 +11,18 @@ from typing import Any
 
 from aethergrid_pipelines.capture.branches import newest_leaf
 from aethergrid_pipelines.capture.chatgpt_message import read_message
-from aethergrid_pipelines.capture.export_file import Record, export_keys, read_export
+from aethergrid_pipelines.capture.export_file import Record, export_keys
 from aethergrid_pipelines.capture.exported import (
     NO_MESSAGES,
     Exported,
     conversation_of,
     model_named,
-    modified_at,
     moment_if_any,
+    outcomes_of,
 )
 from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type
 from aethergrid_pipelines.capture.generic_message import Spoken
-from aethergrid_pipelines.capture.protocol import Outcome, Rejected, Skipped
+from aethergrid_pipelines.capture.protocol import Outcome, Skipped
 
 _NODE = frozenset({"message", "parent", "children"})
 
@@ -39,15 +39,7 @@ class ChatGpt:
 
     def read(self, path: Path, *, space: str) -> Iterator[Outcome]:
         """Stream the outcomes. Holds one conversation of at most 64 MiB; raises ``OSError``."""
-        modified = modified_at(path)
-        for record in read_export(path):
-            if isinstance(record, Rejected):
-                yield record
-                continue
-            try:
-                yield from self._conversation(record, path, space, modified)
-            except UnfitField as error:
-                yield Rejected(record.number, error.reason, error.field)
+        return outcomes_of(path, space, self._conversation)
 
     def _conversation(self, record: Record, path: Path, space: str, modified: dt.datetime) -> Iterator[Outcome]:
         value = record.value

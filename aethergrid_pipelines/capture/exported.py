@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aethergrid_pipelines.capture.branches import current_branch, depths
+from aethergrid_pipelines.capture.export_file import Record, read_export
 from aethergrid_pipelines.capture.fields import UnfitField
 from aethergrid_pipelines.capture.generic_message import MODEL_LIMIT, Spoken
 from aethergrid_pipelines.capture.protocol import Captured, Outcome, Rejected, Skipped
@@ -107,6 +108,24 @@ def moment_if_any(record: Any, *fields: str) -> dt.datetime | None:
 def model_named(value: object) -> str | None:
     """The name of a model; ``None`` for what is none, which is no reason to lose what was said."""
     return value if isinstance(value, str) and 0 < len(value) <= MODEL_LIMIT else None
+
+
+def outcomes_of(
+    path: Path, space: str, conversation: Callable[[Record, Path, str, dt.datetime], Iterator[Outcome]]
+) -> Iterator[Outcome]:
+    """The outcomes of an export's conversations, one after the other; one that cannot be read is rejected whole.
+
+    ``conversation`` takes a record, the path, the space and when the file was modified, and may raise ``UnfitField``.
+    """
+    modified = modified_at(path)
+    for record in read_export(path):
+        if isinstance(record, Rejected):
+            yield record
+            continue
+        try:
+            yield from conversation(record, path, space, modified)
+        except UnfitField as error:
+            yield Rejected(record.number, error.reason, error.field)
 
 
 def modified_at(path: Path) -> dt.datetime:

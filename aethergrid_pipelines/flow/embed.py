@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Insert, Table, and_, delete, exists, insert, select
@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
-from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
-from aethergrid_pipelines.flow.step import Row, read_rows
+from aethergrid_pipelines.flow.scope import Output, Stale, StepReport
+from aethergrid_pipelines.flow.step import ChainedStep, Row, read_rows
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.flow import Chunk
 from aethergrid_pipelines.records.tables import ChunkEmbedding, ChunkRow, Vector, table_of
@@ -30,7 +30,7 @@ _references: Table = table_of(ChunkEmbedding)
 _vectors: Table = table_of(Vector)
 
 
-class EmbedStep:
+class EmbedStep(ChainedStep):
     """Vectors rest in ``vectors``; ``chunk_embeddings`` says which chunk uses which.
 
     A vector goes when the last chunk that uses it goes, so that nothing remains of a conversation that is forgotten.
@@ -41,18 +41,6 @@ class EmbedStep:
 
     def code_version(self, stores: Stores) -> str:
         return f"{EMBED_VERSION}:{stores.embedder.name}"
-
-    def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:
-        return state.stale(
-            stores.catalog,
-            step=self.name,
-            upstream=self.upstream,
-            code_version=self.code_version(stores),
-            scope=scope,
-        )
-
-    def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
-        return state.gone(stores.catalog, step=self.name, upstream=self.upstream, scope=scope)
 
     def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
         chunks = read_rows(stores, _chunks, [item.conversation_id for item in batch], "ordinal")

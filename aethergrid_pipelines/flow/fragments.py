@@ -1,7 +1,7 @@
 """``weaviate_fragments``: sends the vector store the difference, and keeps a ledger of what it may hold."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
@@ -12,7 +12,7 @@ from aethergrid_pipelines.flow.embed import EmbedStep, read_vectors
 from aethergrid_pipelines.flow.index import collection_name, ensure_collection
 from aethergrid_pipelines.flow.labels import open_enricher
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
-from aethergrid_pipelines.flow.step import Row, read_rows
+from aethergrid_pipelines.flow.step import ChainedStep, Row, read_rows
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.flow import Chunk, Fragment
 from aethergrid_pipelines.records.tables import ChunkRow, ConversationRow, FragmentRow, table_of
@@ -30,7 +30,7 @@ class Difference:
     deletes: list[str] = field(default_factory=list)
 
 
-class FragmentStep:
+class FragmentStep(ChainedStep):
     """Ledger rows become ``pending`` before anything is sent and ``stored`` after it was, in transactions of their own.
 
     So the ledger never knows less than the vector store, and a run that is killed in between is simply repeated. Two
@@ -47,18 +47,6 @@ class FragmentStep:
 
         collection = collection_name(stores)
         return f"{FRAGMENT_VERSION}:{ANALYSIS_VERSION}:{ENRICH_VERSION}:{collection}"
-
-    def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:
-        return state.stale(
-            stores.catalog,
-            step=self.name,
-            upstream=self.upstream,
-            code_version=self.code_version(stores),
-            scope=scope,
-        )
-
-    def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
-        return state.gone(stores.catalog, step=self.name, upstream=self.upstream, scope=scope)
 
     def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
         collection = ensure_collection(stores)

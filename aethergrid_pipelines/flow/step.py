@@ -51,19 +51,14 @@ class Made:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-class CatalogStep(ABC):
-    """A step that reads what the step before made and replaces the rows of each conversation in one table."""
+class ChainedStep(ABC):
+    """A step whose input is what the step before recorded in the catalog."""
 
     name: str
     upstream: str
-    table: Table
 
     @abstractmethod
     def code_version(self, stores: Stores) -> str: ...
-
-    @abstractmethod
-    def transform(self, stores: Stores, batch: Sequence[Stale]) -> dict[str, Made]:
-        """The rows of each conversation of the batch (also where there are none)."""
 
     def stale(self, stores: Stores, scope: Scope) -> Iterator[Stale]:
         return state.stale(
@@ -76,6 +71,16 @@ class CatalogStep(ABC):
 
     def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
         return state.gone(stores.catalog, step=self.name, upstream=self.upstream, scope=scope)
+
+
+class CatalogStep(ChainedStep):
+    """A step that reads what the step before made and replaces the rows of each conversation in one table."""
+
+    table: Table
+
+    @abstractmethod
+    def transform(self, stores: Stores, batch: Sequence[Stale]) -> dict[str, Made]:
+        """The rows of each conversation of the batch (also where there are none)."""
 
     def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
         made = self.transform(stores, batch)
