@@ -30,6 +30,8 @@ Opened = TypeVar("Opened")
 UNREADY = (StoreUnavailable, EmbedderUnavailable, UnknownEmbedder, DimensionMismatch, CollectionMissing)
 """What a component raises that cannot serve now."""
 
+WARM_UP_SECONDS = 15.0
+
 CLOSING = ("spool", "search", "embedder", "vectors", "catalog", "conversations")
 """The order in which components are closed."""
 
@@ -42,6 +44,7 @@ class Components:
         # One each: what is captured need not wait until a model is loaded.
         self._locks = {name: RLock() for name in CLOSING}
         self._opened: dict[str, Any] = {}
+        self._warming: Thread | None = None
 
     @property
     def conversations(self) -> ConversationStore:
@@ -83,11 +86,15 @@ class Components:
         if self.settings.capture_enabled:
             self._open_spool()
         thread = Thread(target=self._warm, args=(then,), name="warm-up", daemon=True)
+        self._warming = thread
         thread.start()
         return thread
 
     def close(self) -> None:
         """Release everything; idempotent."""
+        # What is half open cannot be closed: the warm-up ends first, where it ends.
+        if self._warming is not None:
+            self._warming.join(WARM_UP_SECONDS)
         # The spool first, which stores what it can of what waits.
         for name in CLOSING:
             with self._locks[name]:

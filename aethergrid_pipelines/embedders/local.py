@@ -121,11 +121,13 @@ class LocalEmbedder:
         return np.array([CLS, *ids[: self.window], SEP], np.int64)
 
     def _session(self) -> "InferenceSession":
-        if self._loaded is None:
+        loaded = self._loaded
+        if loaded is None:
             with self._lock:
                 if self._loaded is None:
                     self._loaded = _open_session(graph_file(self._models, self._precision))
-        return self._loaded
+                loaded = self._loaded
+        return loaded
 
     def _workers(self) -> ThreadPoolExecutor:
         with self._lock:
