@@ -13,7 +13,7 @@ from aethergrid_pipelines_tests.scripts import REPOSITORY, load_script
 
 variable = load_script("scripts/settings_table.py").variable
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())
-OURS = ("code", "ui", "daemon", "api")
+OURS = ("code", "ui", "daemon", "live", "api")
 
 
 def instance_at(home: Path, config: str) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aethergrid_pipelines.cli.output import errors, print_json, printable
+from aethergrid_pipelines.cli.output import answers, errors, print_json, printable
 
 if TYPE_CHECKING:
     from aethergrid_pipelines.live.worker import Processed
@@ -18,6 +18,9 @@ def live(
         bool, typer.Option("--report/--no-report", help="Tell Dagster (at DAGSTER_HOME) what was processed.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each micro-batch.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether a worker is at work; exit 1 if not.")
+    ] = False,
 ) -> None:
     """Follow the change feed: what is captured is found by a query in a moment. Ctrl-C finishes what is under way."""
     from aethergrid_pipelines.automation.live_report import open_report
@@ -25,6 +28,9 @@ def live(
     from aethergrid_pipelines.live.worker import LiveWorker
     from aethergrid_pipelines.settings import load_settings
 
+    if check:
+        _check()
+        return
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -55,3 +61,18 @@ def live(
         errors().print("following the change feed; Ctrl-C stops")
         worker.run(stop)
     errors().print(f"stopped after {worker.totals['conversations']} conversations")
+
+
+def _check() -> None:
+    from aethergrid_pipelines.settings import load_settings
+    from aethergrid_pipelines.stores import lease
+    from aethergrid_pipelines.stores.select import open_catalog
+
+    catalog = open_catalog(load_settings())
+    at_work = lease.held(catalog, lease.LIVE)
+    catalog.close()
+    answers().print(
+        "a live worker follows the change feed" if at_work else "no live worker: aethergrid live starts one"
+    )
+    if not at_work:
+        raise typer.Exit(1)
