@@ -30,9 +30,8 @@ Result = TypeVar("Result")
 WRITE_SECONDS = 600.0
 """How long a write waits for another process that purges or builds."""
 
-INDEX_CACHE, METADATA_CACHE = 128_000_000, 32_000_000
-"""Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history; the indexes of 100,000 rows
-take less than this."""
+INDEX_CACHE, METADATA_CACHE = 64_000_000, 16_000_000
+"""Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history."""
 
 ROWS_AT_ONCE = 1_024
 

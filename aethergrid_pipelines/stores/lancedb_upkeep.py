@@ -57,6 +57,7 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
     The graph of the vectors is not built here: that takes memory and minutes, and below 100,000 rows a search without
     it takes some 40 ms.
     """
+    _give_back_memory()
     if not _wants_refresh(tables.open(entry)):
         return False
     # Without the writers' lock a write in between would make Lance start all over.
