@@ -7,8 +7,10 @@ from typing import Any
 import dagster as dg
 
 from aethergrid_pipelines.automation.resource import StoresResource
+from aethergrid_pipelines.flow.steps import STEPS
 
-ASSETS = ("raw_conversations", "cleaned_messages", "chunks", "embeddings", "weaviate_fragments", "topic_stats")
+ASSETS = tuple(STEPS)
+"""The names of the assets in flow order: each is named after its step."""
 
 INGEST_JOB = "ingest"
 
