@@ -6,6 +6,7 @@ from aethergrid_pipelines.query.context import around, as_text
 from aethergrid_pipelines.query.ranking import Ranked
 from aethergrid_pipelines.query.records import Hit, Lineage, Metadata, SearchResponse, Stats
 from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.transform.analyse import matching_words
 
 
 def response(
@@ -18,11 +19,15 @@ def response(
     collection: str,
     embedder: str,
     explain: bool = False,
+    highlighted: Sequence[str] | None = None,
 ) -> SearchResponse:
-    """``context`` holds the windows around all hits, in the order in which they are to be read; ``None``: not asked."""
+    """``context`` holds the windows around all hits, in the order in which they are to be read; ``None``: not asked.
+    ``highlighted`` are the terms whose words each hit names."""
     return SearchResponse(
         results=[
-            _hit(hit, None if context is None else as_text(around(hit.candidate.fragment, context)), explain)
+            _hit(
+                hit, None if context is None else as_text(around(hit.candidate.fragment, context)), explain, highlighted
+            )
             for hit in hits
         ],
         context=None if context is None else as_text(context),
@@ -44,7 +49,7 @@ def clipped(similarity: float) -> float:
     return min(1.0, max(0.0, similarity))
 
 
-def _hit(hit: Ranked, context: str | None, explain: bool) -> Hit:
+def _hit(hit: Ranked, context: str | None, explain: bool, highlighted: Sequence[str] | None) -> Hit:
     fragment = hit.candidate.fragment
     return Hit(
         content=fragment.content,
@@ -57,6 +62,7 @@ def _hit(hit: Ranked, context: str | None, explain: bool) -> Hit:
         ),
         context=context,
         explanation=_explanation(hit) if explain else None,
+        matched=None if highlighted is None else matching_words(fragment.content, highlighted),
     )
 
 

@@ -93,7 +93,8 @@ class Filters(Record):
 class SearchRequest(Record):
     """A question. ``min_similarity`` is a cosine similarity, 0…1. With ``recency_half_life_days``, a hit's score is
     halved for every so many days that it is old. ``diversity``, 0…1, is how much hits that are unlike the ones before
-    them are preferred; with it they do not come in the order of their scores. ``explain`` shows a score's parts."""
+    them are preferred; with it they do not come in the order of their scores. ``explain`` shows a score's parts,
+    ``highlight`` the words of each hit that the question asks for."""
 
     query: Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS), AfterValidator(_one_line)]
     filters: Filters = Filters()
@@ -103,6 +104,7 @@ class SearchRequest(Record):
     recency_half_life_days: float | None = Field(None, gt=0.0, le=100_000.0)
     diversity: float = Field(0.0, ge=0.0, le=1.0)
     explain: bool = False
+    highlight: bool = False
 
 
 class Metadata(Record):
@@ -143,7 +145,8 @@ class Lineage(Record):
 class Hit(Record):
     """One result. ``similarity`` is the cosine similarity to the query, 0…1; ``score`` is what ranks, 0…1, and has a
     meaning within one answer only. ``duplicates`` counts further fragments of the same content. ``explanation`` holds
-    the parts that add up to the score, greatest first, where they were asked for."""
+    the parts that add up to the score, greatest first, where they were asked for; so are ``matched``, the words of the
+    content, in small letters, that have a term of the question."""
 
     content: str
     similarity: float
@@ -153,6 +156,7 @@ class Hit(Record):
     lineage: Lineage
     context: str | None = None
     explanation: dict[str, float] | None = None
+    matched: list[str] | None = None
 
 
 class Stats(Record):

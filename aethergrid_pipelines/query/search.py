@@ -21,6 +21,7 @@ from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE
 from aethergrid_pipelines.stores.vectors import Candidate as Found
 from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch, FragmentFilter, VectorStore
+from aethergrid_pipelines.transform.analyse import query_terms
 
 NO_INDEX = "there is no index yet: import conversations (aethergrid import PATH) and let the assets run"
 NO_MATCH = "nothing in the memory passes these filters"
@@ -104,6 +105,7 @@ class Search:
             collection=collection,
             embedder=name,
             explain=request.explain,
+            highlighted=query_terms(request.query) if request.highlight else None,
         )
 
     def judged(self, request: SearchRequest) -> tuple[Question, list[Candidate], NDArray[np.float32]]:
@@ -156,8 +158,6 @@ class Search:
         return candidates, vector, {"dense": len(dense), "lexical": len(lexical), "both": len(candidates)}
 
     def _lexical(self, collection: str, query: str, where: FragmentFilter, timings: Timings) -> Sequence[Found]:
-        from aethergrid_pipelines.transform.analyse import query_terms
-
         with _timed(timings, "lexical"):
             terms = query_terms(query)
             if not terms:

@@ -9,6 +9,7 @@ import datetime as dt
 import re
 import threading
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import pairwise
 
@@ -85,6 +86,22 @@ def query_terms(text: str) -> list[str]:
     for token in content or tokens:
         terms.update(dict.fromkeys(_terms(token) if len(token) <= LONGEST_TERM else _long_terms(token)))
     return list(terms)
+
+
+def matching_words(text: str, terms: Collection[str]) -> list[str]:
+    """The words of ``text``, in small letters, each once, that have one of these terms: what a reader sees marked.
+    Of scripts without spaces these are the pairs of characters themselves.
+
+    >>> matching_words("Pools leak; one leaked a connection.", query_terms("Which pool leaks?"))
+    ['pools', 'leak', 'leaked']
+    """
+    wanted = frozenset(terms)
+    words: dict[str, None] = {}
+    for token in _tokens(text):
+        found = [term for term in _terms(token[:LONGEST_TERM]) if term in wanted]
+        paired = not token.isascii() and _PAIRED_RUN.search(token)
+        words.update(dict.fromkeys(found if paired else [token.lower()] if found else []))
+    return list(words)
 
 
 def date_terms(moment: dt.datetime) -> list[str]:

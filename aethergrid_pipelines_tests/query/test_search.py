@@ -230,6 +230,14 @@ def test_each_part_of_a_score_is_shown_to_who_asks_for_it(search: Search) -> Non
     assert ask(search, "why does the pool leak connections?").results[0].explanation is None
 
 
+def test_the_words_of_the_question_are_named_to_who_asks_for_them(search: Search) -> None:
+    hits = ask(search, "why does the pool leak connections?", highlight=True).results
+
+    assert {"pool", "connections", "leaks"} <= {word for hit in hits for word in hit.matched or []}
+    assert all(word in hit.content.lower() for hit in hits for word in hit.matched or [])
+    assert ask(search, "why does the pool leak connections?").results[0].matched is None
+
+
 def test_what_is_newer_comes_first_where_recency_is_asked_for(search: Search) -> None:
     query = "deployed, the errors are gone"
     plain = ask(search, query, maxResults=100).results

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aethergrid_pipelines.transform.analyse import LONGEST_TERM, date_terms, index_terms, query_terms
+from aethergrid_pipelines.transform.analyse import LONGEST_TERM, date_terms, index_terms, matching_words, query_terms
 from aethergrid_pipelines.transform.irregular import BASE_FORMS
 
 
@@ -138,3 +138,17 @@ def test_threads_agree() -> None:
     texts = [f"running{number} Quickly deployments{number} went childrens" for number in range(2_000)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(index_terms, texts)) == [index_terms(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "words"),
+    [
+        ("Which pool leaks?", "Pools leak; one LEAKED a connection.", ["pools", "leak", "leaked"]),
+        ("client", "The weaviate_client of 2026", ["weaviate_client"]),
+        ("数据库", "连接数据库超时", ["数据", "据库"]),
+        ("pool", "Nothing of the kind.", []),
+        ("pool", "x" * 10_000, []),
+    ],
+)
+def test_words_that_are_asked_for_are_named_as_they_stand_there(question: str, text: str, words: list[str]) -> None:
+    assert matching_words(text, query_terms(question)) == words
