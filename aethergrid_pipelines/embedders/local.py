@@ -23,6 +23,7 @@ from aethergrid_pipelines.embedders.protocol import Embedded, EmbedderUnavailabl
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+    from tokenizers import Encoding
     from tokenizers import Tokenizer as RustTokenizer
 
 MODEL_TOKENS = 256
@@ -52,12 +53,14 @@ class WordPieceTokenizer:
         return list(encoding.offsets)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in self.ids(texts)]
+        return [len(encoding) for encoding in self._encodings(texts)]
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text."""
-        encodings = self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+        return [encoding.ids for encoding in self._encodings(texts)]
+
+    def _encodings(self, texts: Sequence[str]) -> "Sequence[Encoding]":
+        return self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
 
 
 class LocalEmbedder:

@@ -114,7 +114,7 @@ class Fragment(SQLModel):
 
     def payload(self) -> dict[str, Any]:
         """What, when it differs, has to be sent again: all but the vector (its text decides it) and the run."""
-        return self.model_dump(exclude={"vector", "run_id"}, mode="json")
+        return self.model_dump(exclude={"vector", "run_id"})
 
 
 class TopicStat(SQLModel):

@@ -1,9 +1,10 @@
 """Chunks, their vectors and their labels → fragments as the vector store keeps them."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from aethergrid_pipelines.records.flow import Chunk, Fragment, Labels
 from aethergrid_pipelines.records.ids import fragment_id
@@ -76,5 +77,4 @@ def build_fragments(
 
 def payload_sha256(fragment: Fragment) -> str:
     """Equal for two fragments exactly when sending the second one after the first would change nothing."""
-    payload = json.dumps(fragment.payload(), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(payload.encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(fragment.payload(), option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -20,16 +20,16 @@ _PAST = (
 )
 _FIRST_PERSON = re.compile(r"\b(?:I|I'm|I've|I'd|my|My|we|We|our|Our)\b")
 _EVENT = re.compile(rf"\b(?:I|we|We)(?:'ve|'d)?(?: (?:have|had|also|just|recently|even|finally))*+ (?:{_PAST})\b")
+# These two read small letters: ignoring case takes three times as long.
 _TIME = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|recently|since"
     r"|this (?:week|month|year|morning|weekend|summer)"
     r"|january|february|march|april|june|july|august|september|october|november|december"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:week(?:end)?|month|year|day)s?"
-    r"|(?:19|20)\d\d|\d{1,2}(?:st|nd|rd|th))\b",
-    re.IGNORECASE,
+    r"|(?:19|20)\d\d|\d{1,2}(?:st|nd|rd|th))\b"
 )
 _NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|couple|several|once|twice|dozen)\b", re.IGNORECASE
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|couple|several|once|twice|dozen)\b"
 )
 _TITLE = re.compile(r'"[^"\n]{2,60}"|“[^”\n]{2,60}”')
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
@@ -44,6 +44,7 @@ def traits(text: str) -> str:
     'question first-person event time names'
     """
     text = text[:READ_CHARACTERS]
+    small = text.lower()
     # A caption after the last sentence is no part of it.
     last = _LAST_MARK.search(text)
     names = len(set(_NAME.findall(text)))
@@ -51,8 +52,8 @@ def traits(text: str) -> str:
         QUESTION: last is not None and last[0] == "?",
         FIRST_PERSON: _FIRST_PERSON.search(text),
         EVENT: _EVENT.search(text),
-        TIME: _TIME.search(text),
-        NUMBER: _NUMBER.search(text),
+        TIME: _TIME.search(small),
+        NUMBER: _NUMBER.search(small),
         TITLE: _TITLE.search(text),
         NAME: names == 1,
         NAMES: names > 1,
