@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from aethergrid_pipelines.api import conversations, health, ingest, problems, query, stats
+from aethergrid_pipelines.api import contextual, conversations, health, ingest, problems, query, stats
 from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.guard import Guard
 from aethergrid_pipelines.settings import Settings, load_settings
@@ -54,6 +54,6 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     )
     problems.install(app)
     app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
-    for room in (query, ingest, conversations, stats, health):
+    for room in (query, contextual, ingest, conversations, stats, health):
         app.include_router(room.router, prefix="/api")
     return app

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aethergrid_pipelines.capture.spool import Spool, open_spool
 from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
+from aethergrid_pipelines.query.contextual import Packer
 from aethergrid_pipelines.query.opening import open_search
 from aethergrid_pipelines.query.records import SearchRequest
 from aethergrid_pipelines.query.search import Search
@@ -32,7 +33,7 @@ UNREADY = (StoreUnavailable, EmbedderUnavailable, UnknownEmbedder, DimensionMism
 
 WARM_UP_SECONDS = 15.0
 
-CLOSING = ("spool", "search", "embedder", "vectors", "catalog", "conversations")
+CLOSING = ("spool", "packer", "search", "embedder", "vectors", "catalog", "conversations")
 """The order in which components are closed."""
 
 
@@ -74,6 +75,10 @@ class Components:
     @property
     def search(self) -> Search:
         return self._once("search", lambda: open_search(self.settings, self.vectors, self.embedder))
+
+    @property
+    def packer(self) -> Packer:
+        return self._once("packer", lambda: Packer(self.search, self.vectors))
 
     def stores(self) -> "Stores":
         """All of them as the flow takes them; closing is done here."""

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from aethergrid_pipelines.api.components import Components
+from aethergrid_pipelines.query.contextual import Packer
 from aethergrid_pipelines.query.search import Search
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.catalog import Catalog
@@ -28,6 +29,10 @@ def search(opened: ComponentsDep) -> Search:
     return opened.search
 
 
+def packer(opened: ComponentsDep) -> Packer:
+    return opened.packer
+
+
 def catalog(opened: ComponentsDep) -> Catalog:
     return opened.catalog
 
@@ -38,5 +43,6 @@ def conversations(opened: ComponentsDep) -> ConversationStore:
 
 SettingsDep = Annotated[Settings, Depends(settings)]
 SearchDep = Annotated[Search, Depends(search)]
+PackerDep = Annotated[Packer, Depends(packer)]
 CatalogDep = Annotated[Catalog, Depends(catalog)]
 ConversationsDep = Annotated[ConversationStore, Depends(conversations)]

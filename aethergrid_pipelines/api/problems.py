@@ -3,16 +3,16 @@
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeGuard
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable, UnknownEmbedder
-from aethergrid_pipelines.query.records import Filters, SearchRequest
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch
 
@@ -20,9 +20,6 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
-
-# Where a body can hold a field that nobody knows, and what is known there.
-_KNOWN: dict[tuple[str, ...], type[BaseModel]] = {("body",): SearchRequest, ("body", "filters"): Filters}
 
 
 class FieldProblem(BaseModel):
@@ -78,9 +75,9 @@ def install(app: FastAPI) -> None:
     app.exception_handler(Exception)(_unexpected)
 
 
-def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     # What was sent is never repeated: it may be a megabyte, or a secret.
-    errors = [{"field": _field(found["loc"]), "reason": _reason(found)} for found in error.errors()]
+    errors = [{"field": _field(found["loc"]), "reason": _reason(found, request)} for found in error.errors()]
     unreadable = any(found["type"] == "json_invalid" for found in error.errors())
     detail = "; ".join(f"{found['field']}: {found['reason']}" for found in errors[:5])
     return problem(400 if unreadable else 422, detail, errors=errors)
@@ -90,14 +87,30 @@ def _field(location: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-def _reason(found: Mapping[str, Any]) -> str:
+def _reason(found: Mapping[str, Any], request: Request) -> str:
     if found["type"] == "extra_forbidden":
-        model = _KNOWN.get(tuple(str(part) for part in found["loc"][:-1]))
+        model = _record_at(request, found["loc"][1:-1])
         names = ", ".join(model.model_json_schema(by_alias=True)["properties"]) if model else ""
         return f"unknown field; there are {names}" if names else "unknown field"
     if found["type"] == "json_invalid":
         return f"not JSON: {found.get('ctx', {}).get('error', 'unreadable')}"
     return str(found["msg"]).removeprefix("Value error, ")
+
+
+def _record_at(request: Request, path: Sequence[int | str]) -> type[BaseModel] | None:
+    """The record that a request's route wants at this place of its body; ``None`` where it wants none."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not route.dependant.body_params:
+        return None
+    wanted: object = route.dependant.body_params[0].field_info.annotation
+    for name in path:
+        fields = wanted.model_fields.values() if _is_record(wanted) else ()
+        wanted = next((field.annotation for field in fields if field.alias == name), None)
+    return wanted if _is_record(wanted) else None
+
+
+def _is_record(wanted: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(wanted, type) and issubclass(wanted, BaseModel)
 
 
 def _http(_: Request, error: HTTPException) -> JSONResponse:

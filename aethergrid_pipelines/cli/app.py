@@ -11,6 +11,7 @@ from aethergrid_pipelines.cli import (
     forgetting,
     importing,
     living,
+    packing,
     processing,
     proxying,
     serving,
@@ -66,6 +67,7 @@ def main(
 app.command("import")(importing.import_conversations)
 app.command("watch")(watching.watch)
 app.command("query")(asking.query)
+app.command("context")(packing.context)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("forget")(forgetting.forget)

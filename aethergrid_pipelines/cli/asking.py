@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aethergrid_pipelines.cli import filters
+from aethergrid_pipelines.cli.memory import opened_memory
 from aethergrid_pipelines.cli.output import answers, print_json, printable
 
 if TYPE_CHECKING:
@@ -16,12 +18,12 @@ def query(
     question: Annotated[str, typer.Argument(help="What to look for.", metavar="QUESTION")],
     *,
     limit: Annotated[int, typer.Option(help="How many results, 1 to 100.")] = 5,
-    model: Annotated[list[str] | None, typer.Option(help="Only what this model said; may be repeated.")] = None,
-    task_type: Annotated[list[str] | None, typer.Option(help="Only this task type; may be repeated.")] = None,
-    topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be repeated.")] = None,
-    after: Annotated[str | None, typer.Option(help="Not before this date or time (UTC).")] = None,
-    before: Annotated[str | None, typer.Option(help="Not after this date or time (UTC).")] = None,
-    space: Annotated[str | None, typer.Option(help="The memory to ask.")] = None,
+    model: filters.Models = None,
+    task_type: filters.TaskTypes = None,
+    topic: filters.Topics = None,
+    after: filters.After = None,
+    before: filters.Before = None,
+    space: filters.Space = None,
     context: Annotated[bool, typer.Option("--context", help="Show the conversation around each result.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show each part of a result's score.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer of the API as JSON.")] = False,
@@ -32,12 +34,12 @@ def query(
     from aethergrid_pipelines.cli.failures import explained
     from aethergrid_pipelines.query.records import SearchRequest
 
-    filters = {"source_models": model, "task_types": task_type, "topics": topic, "space": space}
-    filters |= {"after": after, "before": before}
-    given = {name: value for name, value in filters.items() if value is not None}
+    chosen = filters.given(
+        source_models=model, task_types=task_type, topics=topic, after=after, before=before, space=space
+    )
     try:
         request = SearchRequest.model_validate(
-            {"query": question, "filters": given, "max_results": limit, "return_context": context, "explain": explain}
+            {"query": question, "filters": chosen, "max_results": limit, "return_context": context, "explain": explain}
         )
     except ValidationError as error:
         raise typer.BadParameter(explained(error) or str(error)) from error
@@ -49,18 +51,7 @@ def query(
 
 
 def _answer(request: "SearchRequest") -> "SearchResponse":
-    import contextlib
-
-    from aethergrid_pipelines.embedders.select import open_embedder
-    from aethergrid_pipelines.query.opening import open_search
-    from aethergrid_pipelines.settings import load_settings
-    from aethergrid_pipelines.stores.select import open_vector_store
-
-    settings = load_settings()
-    with contextlib.ExitStack() as stack:
-        embedder = stack.enter_context(contextlib.closing(open_embedder(settings)))
-        vectors = stack.enter_context(contextlib.closing(open_vector_store(settings)))
-        search = stack.enter_context(contextlib.closing(open_search(settings, vectors, embedder)))
+    with opened_memory() as (search, _):
         return search.search(request)
 
 

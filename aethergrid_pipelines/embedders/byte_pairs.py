@@ -67,8 +67,7 @@ class EstimatingTokenizer:
 def open_tokenizer(encoding: str = ENCODING, *, timeout: float = 15.0) -> Tokenizer:
     """tiktoken's ``encoding``, or the estimate, with a warning, where its vocabulary cannot be had in ``timeout`` s."""
     try:
-        return BytePairTokenizer(_load(encoding, timeout))
-    # Of requests an OSError; of a wrong hash, or a name that tiktoken does not know, a ValueError.
+        return open_vocabulary(encoding, timeout=timeout)
     except (OSError, ValueError) as error:
         logger.warning(
             "tiktoken has no vocabulary for %s here (%s); token counts are estimated, on the high side, so chunks are "
@@ -77,6 +76,12 @@ def open_tokenizer(encoding: str = ENCODING, *, timeout: float = 15.0) -> Tokeni
             type(error).__name__,
         )
         return EstimatingTokenizer()
+
+
+def open_vocabulary(encoding: str, *, timeout: float) -> BytePairTokenizer:
+    """tiktoken's ``encoding``, downloaded where it is not kept here yet. Raises ``OSError`` (``TimeoutError`` after
+    ``timeout`` seconds), and ``ValueError`` for a file that was changed or a name that tiktoken does not know."""
+    return BytePairTokenizer(_load(encoding, timeout))
 
 
 def _load(encoding: str, timeout: float) -> "Encoding":

@@ -59,6 +59,7 @@ def _one_line(query: str) -> str:
 Moment = Annotated[dt.datetime, AfterValidator(_in_utc)]
 Until = Annotated[dt.datetime, BeforeValidator(_day_end), AfterValidator(_in_utc)]
 Value = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_printable)]
+Query = Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS), AfterValidator(_one_line)]
 Values = Annotated[list[Value], BeforeValidator(_as_list), Field(max_length=MAX_FILTER_VALUES)]
 Roles = Annotated[list[Role], BeforeValidator(_as_list), Field(max_length=len(Role))]
 
@@ -96,7 +97,7 @@ class SearchRequest(Record):
     them are preferred; with it they do not come in the order of their scores. ``explain`` shows a score's parts,
     ``highlight`` the words of each hit that the question asks for."""
 
-    query: Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS), AfterValidator(_one_line)]
+    query: Query
     filters: Filters = Filters()
     max_results: int = Field(10, ge=1, le=MAX_RESULTS)
     min_similarity: float = Field(0.0, ge=0.0, le=1.0)
