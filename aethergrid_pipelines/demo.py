@@ -35,10 +35,15 @@ HITS = 3
 def import_files(stores: "Stores", paths: Sequence[str | Path]) -> "ImportReport":
     """Import files and folders into the conversation store, with their account in the catalog."""
     from aethergrid_pipelines.capture.importer import import_paths
+    from aethergrid_pipelines.capture.redaction import Redaction
     from aethergrid_pipelines.stores.journal import CatalogJournal
 
     return import_paths(
-        paths, store=stores.conversations, space=stores.settings.space, journal=CatalogJournal(stores.catalog)
+        paths,
+        store=stores.conversations,
+        space=stores.settings.space,
+        journal=CatalogJournal(stores.catalog),
+        redaction=Redaction(stores.settings.redact_secrets),
     )
 
 

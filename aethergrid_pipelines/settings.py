@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """Folders that `aethergrid watch` follows beside those of known tools, separated as in PATH."""
     archive_transcripts: bool = True
     """Whether `aethergrid watch` keeps copies of what it follows, for when the tool deletes it."""
+    redact_secrets: bool = True
+    """Whether keys, tokens and passwords are taken out of what is captured before it is stored, or only counted."""
     spool_max_mb: int = Field(1_024, ge=8, le=1_048_576)
     """How many MiB of captured messages may wait on the disk while the conversation store is down."""
     spool_when_full: Literal["reject", "drop-oldest"] = "reject"

@@ -75,7 +75,7 @@ def _stored(body: bytes, lines: bool, spool: Spool, space: str) -> IngestRespons
         space=space,
         received=dt.datetime.now(dt.UTC),
     )
-    account = account_of(posted)
+    account = account_of(posted, redacted=spool.redaction.redacts)
     if account.rejected and account.rejected == account.read:
         errors = [_error(row) for row in posted[:REPORTED_ERRORS]]
         return problem(422, "every record was rejected; nothing was stored", errors=errors, account=account.as_json())

@@ -76,7 +76,8 @@ BODY: dict[str, Any] = {
 
 class IngestAccount(Record):
     """Records by outcome: read = stored + merged + skipped + rejected + spooled; ``updated`` are those of ``stored``
-    that replaced an older content, ``spooled`` ones are durable and wait for the conversation store."""
+    that replaced an older content, ``spooled`` ones are durable and wait for the conversation store. ``redacted``:
+    secrets that were replaced, by kind; ``flagged``: those that were found and left in (``REDACT_SECRETS=false``)."""
 
     read: int
     stored: int
@@ -84,15 +85,19 @@ class IngestAccount(Record):
     merged: int
     skipped: dict[str, int]
     rejected: int
+    redacted: dict[str, int]
+    flagged: dict[str, int]
     spooled: int = 0
 
 
 class RecordOutcome(Record):
     """What became of one record: stored, updated, merged (it was there), skipped, rejected or spooled. ``index`` is its
-    place in the request, from 0. Each message of a conversation has an outcome of its own."""
+    place in the request, from 0. Each message of a conversation has an outcome of its own. ``secrets``: the kinds of
+    those that were found in it."""
 
     index: int
     outcome: str
+    secrets: list[str]
     conversation_id: str | None = None
     message_id: str | None = None
     field: str | None = None

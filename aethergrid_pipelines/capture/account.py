@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,9 @@ OTHER_REASONS = "other reasons"
 @dataclass(slots=True)
 class Account:
     """Records by outcome: read = stored + merged + skipped + rejected + spooled. ``updated`` are those of ``stored``
-    that replaced an older content; ``spooled`` ones are durable, and not in the store yet."""
+    that replaced an older content; ``spooled`` ones are durable, and not in the store yet.
+
+    ``redacted`` are the secrets that were replaced, by kind, and ``flagged`` those that were found and left in."""
 
     read: int = 0
     stored: int = 0
@@ -24,6 +27,12 @@ class Account:
     skipped: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     spooled: int = 0
+    redacted: Counter[str] = field(default_factory=Counter)
+    flagged: Counter[str] = field(default_factory=Counter)
+
+    def tell(self, kinds: Iterable[str], *, redacted: bool) -> None:
+        """Count the secrets of a message."""
+        (self.redacted if redacted else self.flagged).update(kinds)
 
     def skip(self, reason: str, count: int = 1) -> None:
         """Count skipped records by their reason."""
@@ -38,6 +47,8 @@ class Account:
         self.merged += other.merged
         self.rejected += other.rejected
         self.spooled += other.spooled
+        self.redacted.update(other.redacted)
+        self.flagged.update(other.flagged)
         for reason, count in other.skipped.items():
             self.skip(reason, count)
 
@@ -55,6 +66,8 @@ class Account:
             "merged": self.merged,
             "skipped": dict(self.skipped.most_common()),
             "rejected": self.rejected,
+            "redacted": dict(self.redacted.most_common()),
+            "flagged": dict(self.flagged.most_common()),
         }
 
 

@@ -1,11 +1,13 @@
 """Copies of followed transcripts, kept when the tool that wrote them deletes them: ``AETHERGRID_HOME/archive``.
 
-A copy is a hard link where the disk allows it: it costs nothing and grows with the transcript. ``index.db`` in the same
-folder says which conversations each copy holds, so that forgetting one finds every copy of it. It is written before the
-copy is made: whatever is there can be found.
+A copy is a hard link where the disk allows it: it costs nothing and grows with the transcript. One of a transcript that
+holds secrets is written without them (docs/capture/secrets.md). ``index.db`` in the same folder says which
+conversations each copy holds, so that forgetting one finds every copy of it. It is written before the copy is made:
+whatever is there can be found.
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import sqlite3
@@ -15,7 +17,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from aethergrid_pipelines.capture.redacted_copy import TooLargeToRedact, holds_secrets, write_redacted
+from aethergrid_pipelines.capture.redaction import REDACTING, Redaction
 from aethergrid_pipelines.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 OLD_SECONDS = 7 * 24 * 3600
 """How long nothing was written before a copy whose transcript is gone is compressed."""
@@ -26,6 +32,7 @@ CREATE TABLE IF NOT EXISTS copies (name TEXT PRIMARY KEY, path TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS held (
     conversation TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (conversation, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS redacted (name TEXT PRIMARY KEY, size INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS copies_by_path ON copies (path);
 CREATE INDEX IF NOT EXISTS held_by_name ON held (name);
 """
@@ -39,8 +46,9 @@ def archive_path(settings: Settings) -> Path:
 class Archive:
     """Safe for several processes: everything but reading the index happens under :meth:`locked`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, redaction: Redaction = REDACTING) -> None:
         self.folder = folder
+        self._redacts = redaction.redacts
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -52,7 +60,8 @@ class Archive:
 
     def keep(self, path: Path, source: str, conversations: Collection[str]) -> bool:
         """Copy a transcript that holds these conversations, in place of an earlier copy of it; an earlier copy that is
-        longer stays, under another name. Whether there is a copy now: other files than text are not copied.
+        longer stays, under another name. Whether there is a copy now: other files than text are not copied, and no
+        document of more than 64 MiB that holds secrets.
 
         The caller holds the lock. Raises ``OSError``.
         """
@@ -62,19 +71,57 @@ class Archive:
         target = self.folder / name
         with self._index() as index:
             _note(index, name, path, conversations)
+        size, secrets = path.stat().st_size, self._redacts and holds_secrets(path)
         if target.exists():
-            if target.samefile(path):
+            if target.samefile(path) and not secrets:
                 return True
-            if target.stat().st_size > path.stat().st_size:
+            if self._copied(name) > size:
                 self._set_aside(name)
                 with self._index() as index:
                     _note(index, name, path, conversations)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = target.with_name(target.name + ".part")
         draft.unlink(missing_ok=True)
+        if secrets:
+            return self._keep_redacted(path, size, name)
         _link_or_copy(path, draft)
         draft.replace(target)
+        with self._index() as index:
+            index.execute("DELETE FROM redacted WHERE name = ?", (name,))
         return True
+
+    def seal(self, path: Path) -> None:
+        """A transcript is gone: take out of its copies what was written to it after it was last read. Raises
+        ``OSError``."""
+        if not self._there() or not self._redacts:
+            return
+        with self.locked(), self._index() as index:
+            for (name,) in index.execute("SELECT name FROM copies WHERE path = ?", (str(path),)).fetchall():
+                self._redact(name)
+
+    def _redact(self, name: str) -> None:
+        copy = self.folder / name
+        if copy.exists() and holds_secrets(copy) and not self._keep_redacted(copy, copy.stat().st_size, name):
+            copy.unlink()
+
+    def _keep_redacted(self, path: Path, size: int, name: str) -> bool:
+        target = self.folder / name
+        draft = target.with_name(target.name + ".part")
+        try:
+            write_redacted(path, draft)
+        except TooLargeToRedact as error:
+            logger.warning("not archived, because it holds secrets: %s", error)
+            return False
+        with self._index() as index:
+            index.execute("INSERT OR REPLACE INTO redacted VALUES (?, ?)", (name, size))
+        draft.replace(target)
+        return True
+
+    def _copied(self, name: str) -> int:
+        """How long the transcript was when it was copied."""
+        with self._index() as index:
+            row = index.execute("SELECT size FROM redacted WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else (self.folder / name).stat().st_size
 
     def erase(self, conversation_id: str) -> int:
         """Delete every copy that holds a conversation, whole: what else it holds is in the conversation store. Returns
@@ -118,7 +165,10 @@ class Archive:
             found = index.execute("SELECT name, path FROM copies WHERE name NOT LIKE '%.zst'").fetchall()
             old = [name for name, path in found if not Path(path).exists() and _is_old(self.folder / name)]
             for name in old:
-                self._compress(index, name)
+                if self._redacts:
+                    self._redact(name)
+                if (self.folder / name).exists():
+                    self._compress(index, name)
             return len(old)
 
     def _compress(self, index: sqlite3.Connection, name: str) -> None:
@@ -188,12 +238,14 @@ def _rename(index: sqlite3.Connection, name: str, to: str) -> None:
     index.execute("BEGIN IMMEDIATE")
     index.execute("INSERT OR REPLACE INTO copies SELECT ?, path FROM copies WHERE name = ?", (to, name))
     index.execute("INSERT OR IGNORE INTO held SELECT conversation, ? FROM held WHERE name = ?", (to, name))
+    index.execute("INSERT OR REPLACE INTO redacted SELECT ?, size FROM redacted WHERE name = ?", (to, name))
     index.execute("COMMIT")
 
 
 def _remove(index: sqlite3.Connection, name: str) -> None:
     index.execute("BEGIN IMMEDIATE")
     index.execute("DELETE FROM held WHERE name = ?", (name,))
+    index.execute("DELETE FROM redacted WHERE name = ?", (name,))
     index.execute("DELETE FROM copies WHERE name = ?", (name,))
     index.execute("COMMIT")
 

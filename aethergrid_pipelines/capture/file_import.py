@@ -2,10 +2,12 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 from aethergrid_pipelines.capture.account import FileAccount
 from aethergrid_pipelines.capture.batch import TOO_LARGE, Batch
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
+from aethergrid_pipelines.capture.redaction import Redaction
 from aethergrid_pipelines.records.conversation import FIRST_DAY, Message, utc_day
 from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
 
@@ -22,8 +24,10 @@ class FileImport:
         file: FileAccount,
         *,
         rejects: Callable[[Rejected], None],
+        redaction: Redaction,
     ) -> None:
         self.file = file
+        self._redaction = redaction
         self._store = store
         self._end = dt.datetime.now(dt.UTC) + AHEAD
         self._rejects = rejects
@@ -41,10 +45,10 @@ class FileImport:
         if isinstance(outcome, Merged):
             account.merged += 1
         elif isinstance(outcome, Skipped):
-            account.skip(outcome.reason)
+            account.skip(self._redaction.text(outcome.reason))
         else:
             account.rejected += 1
-            self._rejects(outcome)
+            self._rejects(replace(outcome, reason=self._redaction.text(outcome.reason)))
         return False
 
     def flush(self) -> None:
@@ -79,8 +83,10 @@ class FileImport:
         stored = self._batch.full or self._batch.holds(captured.message.id)
         if stored:
             self.flush()
-        self._batch.add(captured)
+        conversation, message, secrets = self._redaction.captured(captured.conversation, captured.message)
+        self._batch.add(Captured(conversation, message))
         self.file.account.read += 1
+        self.file.account.tell(secrets, redacted=self._redaction.redacts)
         self.file.mended += captured.warning is not None
         return stored
 

@@ -19,6 +19,7 @@ from aethergrid_pipelines.capture.half_line import HALF_WRITTEN, HoldingBack
 from aethergrid_pipelines.capture.importer import ImportJournal, import_paths
 from aethergrid_pipelines.capture.positions import Position, Positions
 from aethergrid_pipelines.capture.protocol import Source
+from aethergrid_pipelines.capture.redaction import REDACTING, Redaction
 from aethergrid_pipelines.capture.registry import sources
 from aethergrid_pipelines.capture.tool_folders import FollowedFolder
 from aethergrid_pipelines.stores.conversations import ConversationStore
@@ -85,6 +86,7 @@ class Follower:
     journal: ImportJournal | None = None
     archive: Archive | None = None
     stopped: Callable[[], bool] = lambda: False
+    redaction: Redaction = REDACTING
 
     def candidates(self) -> list[Path]:
         """The files that are followed and there, oldest first, so that history comes in as it happened; then those
@@ -139,7 +141,14 @@ class Follower:
         begun = time.monotonic()
         holding = HoldingBack(source)
         with self.archive.locked() if self.archive else nullcontext():
-            report = import_paths([path], store=self.store, space=self.space, source=holding, journal=self.journal)
+            report = import_paths(
+                [path],
+                store=self.store,
+                space=self.space,
+                source=holding,
+                journal=self.journal,
+                redaction=self.redaction,
+            )
             if report.interrupted:
                 raise Interrupted
             file = report.files[0] if report.files else FileAccount(str(path), error="no such file")
@@ -196,7 +205,13 @@ class Follower:
         self.positions.drop(old)
         return Read(path, Change.RENAMED, position.source)
 
-    def _gone(self, path: Path) -> Gone:
+    def _gone(self, path: Path) -> Read | Gone:
+        try:
+            if self.archive is not None:
+                self.archive.seal(path)
+        except OSError as error:
+            # It is looked at again.
+            return Read(path, Change.UNCHANGED, None, error=f"its copy cannot be redacted: {error.strerror or error}")
         self.positions.drop(path)
         return Gone(path, self.archive is not None and self.archive.holds(path))
 

@@ -12,6 +12,7 @@ from aethergrid_pipelines.capture.file_import import FileImport
 from aethergrid_pipelines.capture.interrupt import Interrupt, deferred_interrupt
 from aethergrid_pipelines.capture.paths import expand
 from aethergrid_pipelines.capture.protocol import Outcome, Rejected, Source
+from aethergrid_pipelines.capture.redaction import REDACTING, Redaction
 from aethergrid_pipelines.capture.registry import detect, source_named
 from aethergrid_pipelines.stores.conversations import ConversationStore
 from aethergrid_pipelines.stores.errors import StoreUnavailable
@@ -54,6 +55,7 @@ def import_paths(
     source: str | Source = "auto",
     journal: ImportJournal | None = None,
     progress: Callable[[FileAccount], None] | None = None,
+    redaction: Redaction = REDACTING,
 ) -> ImportReport:
     """Import files, folders and globs into one space, file by file in the order of their paths.
 
@@ -65,7 +67,7 @@ def import_paths(
     chosen = source_named(named) if isinstance(named, str) else named
     files, problems = expand(paths)
     report = ImportReport([FileAccount(str(path), error=reason) for path, reason in problems])
-    run = _Run(report, store, space, journal, progress)
+    run = _Run(report, store, space, journal, progress, redaction)
     with deferred_interrupt() as interrupt:
         for path in files:
             if interrupt.requested:
@@ -82,6 +84,7 @@ class _Run:
     space: str
     journal: ImportJournal | None
     progress: Callable[[FileAccount], None] | None
+    redaction: Redaction
     rejects: list[Rejected] = field(default_factory=list)
 
     def file(self, path: Path, chosen: Source | None, interrupt: Interrupt) -> None:
@@ -106,7 +109,9 @@ class _Run:
     def _read(self, file: FileAccount, source: Source, interrupt: Interrupt) -> None:
         if self.journal:
             self.journal.begin(space=self.space, source=source.name, path=file.path)
-        reading = FileImport(self.store, file, rejects=lambda reject: self._reject(file, reject))
+        reading = FileImport(
+            self.store, file, rejects=lambda reject: self._reject(file, reject), redaction=self.redaction
+        )
         try:
             for outcome in _outcomes(file, source, self.space):
                 if reading.take(outcome) and self.progress:

@@ -1,5 +1,6 @@
 """Records that were sent to the API into the spool and the conversation store, each with its own outcome."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from aethergrid_pipelines.capture.file_import import AHEAD, out_of_range
 from aethergrid_pipelines.capture.generic import read_posted
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected
 from aethergrid_pipelines.capture.spool import Spool
-from aethergrid_pipelines.capture.spool_lines import MessageTooLarge, encode
+from aethergrid_pipelines.capture.spool_lines import MessageTooLarge
 from aethergrid_pipelines.stores.conversations import Appended
 
 STORE_SECONDS = 2.0
@@ -41,7 +42,8 @@ class PostedRecord:
     """What became of a record: ``stored``, ``updated``, ``merged`` (it was there), ``skipped``, ``rejected``, or
     ``spooled``: it is durable, and goes to the conversation store when that answers.
 
-    ``index`` is its place in the request, from 0; each message of a conversation has an outcome of its own.
+    ``index`` is its place in the request, from 0; each message of a conversation has an outcome of its own. ``secrets``
+    are the kinds of those that were found in it.
     """
 
     index: int
@@ -50,6 +52,7 @@ class PostedRecord:
     message_id: str | None = None
     field: str | None = None
     reason: str | None = None
+    secrets: list[str] = dataclasses.field(default_factory=list)
 
 
 def store_posted(
@@ -72,7 +75,8 @@ def store_posted(
         if not isinstance(outcome, Captured) or row.outcome == "rejected":
             continue
         try:
-            lines.append(encode(outcome.conversation, outcome.message, received.timestamp()))
+            line, row.secrets = spool.line(outcome.conversation, outcome.message, received.timestamp())
+            lines.append(line)
             spooled.append(row)
         except MessageTooLarge as error:
             row.outcome, row.field, row.reason = "rejected", "content", str(error)
@@ -87,11 +91,12 @@ def store_posted(
     return posted
 
 
-def account_of(posted: Sequence[PostedRecord]) -> Account:
-    """The account of a request, by the same rules as that of a file."""
+def account_of(posted: Sequence[PostedRecord], *, redacted: bool) -> Account:
+    """The account of a request, by the same rules as that of a file; ``redacted``: whether secrets were replaced."""
     account = Account()
     for row in posted:
         account.read += 1
+        account.tell(row.secrets, redacted=redacted)
         account.stored += row.outcome in {"stored", "updated"}
         account.updated += row.outcome == "updated"
         account.merged += row.outcome == "merged"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from aethergrid_pipelines.capture.redaction import REDACTING, Redaction
 from aethergrid_pipelines.capture.spool_drainer import SpoolDrainer
 from aethergrid_pipelines.capture.spool_folder import Backlog, SpoolFolder
 from aethergrid_pipelines.capture.spool_lines import encode
@@ -30,11 +31,13 @@ class Spool:
         *,
         max_mb: int = 1_024,
         when_full: Literal["reject", "drop-oldest"] = "reject",
+        redaction: Redaction = REDACTING,
     ) -> None:
         """``store`` is called for each batch, in the spool's own thread; it may raise ``StoreUnavailable``.
 
         Raises :class:`SpoolUnavailable` where the folder cannot be used.
         """
+        self.redaction = redaction
         self._folder = SpoolFolder(path)
         try:
             self._folder.create()
@@ -56,10 +59,16 @@ class Spool:
         """Return when these records are durable. Raises :class:`SpoolUnavailable`, and ``MessageTooLarge``; nothing
         of them is kept then."""
         now = time.time()
-        return self.append_lines([encode(conversation, message, now) for conversation, message in records])
+        return self.append_lines([self.line(conversation, message, now)[0] for conversation, message in records])
+
+    def line(self, conversation: Conversation, message: Message, at: float) -> tuple[bytes, list[str]]:
+        """A record as it may lie on the disk, captured ``at`` seconds since 1970, and the kinds of the secrets in it.
+        Raises ``MessageTooLarge``."""
+        conversation, message, secrets = self.redaction.captured(conversation, message)
+        return encode(conversation, message, at), secrets
 
     def append_lines(self, lines: Sequence[bytes]) -> Ticket:
-        """The same with what ``spool_lines.encode`` made."""
+        """The same with what :meth:`line` made."""
         ticket = Ticket(lines)
         if lines:
             self._writer.append(ticket)
@@ -98,4 +107,10 @@ def spool_path(settings: Settings) -> Path:
 
 def open_spool(settings: Settings, store: Callable[[], ConversationStore]) -> Spool:
     """The spool of these settings. Raises :class:`SpoolUnavailable`."""
-    return Spool(spool_path(settings), store, max_mb=settings.spool_max_mb, when_full=settings.spool_when_full)
+    return Spool(
+        spool_path(settings),
+        store,
+        max_mb=settings.spool_max_mb,
+        when_full=settings.spool_when_full,
+        redaction=Redaction(settings.redact_secrets),
+    )

@@ -12,6 +12,7 @@ from aethergrid_pipelines.capture.archive import Archive, archive_path
 from aethergrid_pipelines.capture.follow import Follower
 from aethergrid_pipelines.capture.importer import ImportJournal
 from aethergrid_pipelines.capture.positions import Positions
+from aethergrid_pipelines.capture.redaction import Redaction
 from aethergrid_pipelines.capture.tool_folders import FollowedFolder, tool_folders
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.conversations import ConversationStore
@@ -64,9 +65,10 @@ def following(
     except Timeout:
         raise WatcherRunning("another `aethergrid watch` is running here") from None
     positions = Positions(settings.home_path / "watch.db", space=space)
-    archive = Archive(archive_path(settings)) if settings.archive_transcripts else None
+    redaction = Redaction(settings.redact_secrets)
+    archive = Archive(archive_path(settings), redaction) if settings.archive_transcripts else None
     try:
-        yield Follower(folders, store, space, positions, journal, archive, stopped)
+        yield Follower(folders, store, space, positions, journal, archive, stopped, redaction)
     finally:
         positions.close()
         lock.release()

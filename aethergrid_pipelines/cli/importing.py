@@ -57,6 +57,7 @@ def _imported(stores: "Stores", paths: list[str], source: str, space: str) -> "I
 
     from aethergrid_pipelines.capture.importer import import_paths
     from aethergrid_pipelines.capture.paths import expand
+    from aethergrid_pipelines.capture.redaction import Redaction
     from aethergrid_pipelines.stores.journal import CatalogJournal
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("files · {task.description}"), TimeElapsedColumn())
@@ -76,6 +77,7 @@ def _imported(stores: "Stores", paths: list[str], source: str, space: str) -> "I
             source=source,
             journal=CatalogJournal(stores.catalog),
             progress=update,
+            redaction=Redaction(stores.settings.redact_secrets),
         )
 
 
@@ -105,6 +107,10 @@ def _show(report: "ImportReport", *, as_json: bool) -> None:
     answers().print(table)
     for reason, count in report.total.skipped.most_common():
         answers().print(f"skipped {count}: {printable(reason)}", markup=False)
+    for kind, count in report.total.redacted.most_common():
+        answers().print(f"redacted {count}: {kind}", markup=False)
+    for kind, count in report.total.flagged.most_common():
+        answers().print(f"stored in clear {count}: {kind}", markup=False, style="yellow")
     for path, reject in report.rejects[:SHOWN_REJECTS]:
         where = f"{path}:{reject.line}" if reject.line else path
         field = f"{reject.field}: " if reject.field else ""

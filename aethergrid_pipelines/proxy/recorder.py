@@ -6,12 +6,13 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from aethergrid_pipelines.capture.fields import UnfitField
 from aethergrid_pipelines.capture.spool import Spool
-from aethergrid_pipelines.capture.spool_lines import MessageTooLarge, encode
+from aethergrid_pipelines.capture.spool_lines import MessageTooLarge
 from aethergrid_pipelines.capture.spool_writer import SpoolUnavailable
 from aethergrid_pipelines.proxy import anthropic_messages, openai_chat, openai_responses
 from aethergrid_pipelines.proxy.exchange import Exchange
@@ -92,9 +93,16 @@ class Recorder:
         records = placed.records(exchange.began, exchange.answered_at or exchange.began)
         now = time.time()
         if records:
-            self._spool.append_lines([encode(placed.conversation, message, now) for message in records])
+            self._keep([self._spool.line(placed.conversation, message, now) for message in records])
         # After the spool has it: a crash in between captures it again, under the same ids.
         self._prefixes.keep(placed.native_id, placed.known())
+
+    def _keep(self, lines: list[tuple[bytes, list[str]]]) -> None:
+        self._spool.append_lines([line for line, _ in lines])
+        secrets = Counter(kind for _, kinds in lines for kind in kinds)
+        if secrets:
+            did = "redacted" if self._spool.redaction.redacts else "found, and stored (REDACT_SECRETS=false)"
+            logger.warning("secrets were %s: %s", did, ", ".join(f"{n} {kind}" for kind, n in secrets.items()))
 
 
 class _Placed:

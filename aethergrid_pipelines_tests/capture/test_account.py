@@ -4,6 +4,8 @@ from aethergrid_pipelines.capture.account import MAX_REASONS, OTHER_REASONS, Acc
 def _account() -> Account:
     account = Account(read=10, stored=4, updated=1, merged=3, rejected=1)
     account.skip("title", 2)
+    account.tell(["github-token", "jwt"], redacted=True)
+    account.tell(["jwt"], redacted=False)
     return account
 
 
@@ -39,6 +41,8 @@ def test_the_total_is_the_sum_of_the_files() -> None:
         "merged": 6,
         "skipped": {"title": 4},
         "rejected": 2,
+        "redacted": {"github-token": 2, "jwt": 2},
+        "flagged": {"jwt": 2},
     }
     assert [file.path for file in report.errors] == ["b"]
     assert report.adds_up()

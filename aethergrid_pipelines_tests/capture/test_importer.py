@@ -96,6 +96,8 @@ def test_a_folder_is_imported_with_an_account_of_every_line(store: SqliteConvers
         "merged": 1,
         "skipped": {"title": 1},
         "rejected": 1,
+        "redacted": {},
+        "flagged": {},
     }
     assert (other.account.read, other.account.stored, other.account.merged) == (4, 2, 1)
     assert [(Path(path).name, reject.line) for path, reject in report.rejects] == [("s.jsonl", 5)]
