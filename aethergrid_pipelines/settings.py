@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     """Cache, rate limits and messages between processes: `redis://:password@host:port/0`."""
 
+    cache_seconds: int = Field(300, ge=0, le=86_400)
+    """How long an answer is kept at most; it goes earlier when the index changes. 0: every question is searched for."""
+    cache_mb: int = Field(64, ge=1, le=16_384)
+    """How many MiB of answers each process keeps, beside those that Redis keeps for all."""
+
     openai_api_key: SecretStr | None = None
     """The key of the OpenAI-compatible service that embeds."""
     openai_base_url: str | None = None
@@ -62,8 +67,6 @@ class Settings(BaseSettings):
     """Folders that `aethergrid watch` follows beside those of known tools, separated as in PATH."""
     archive_transcripts: bool = True
     """Whether `aethergrid watch` keeps copies of what it follows, for when the tool deletes it."""
-    redact_secrets: bool = True
-    """Whether keys, tokens and passwords are taken out of what is captured before it is stored, or only counted."""
     spool_max_mb: int = Field(1_024, ge=8, le=1_048_576)
     """How many MiB of captured messages may wait on the disk while the conversation store is down."""
     spool_when_full: Literal["reject", "drop-oldest"] = "reject"

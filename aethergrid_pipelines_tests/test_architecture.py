@@ -6,7 +6,7 @@ import pytest
 
 from aethergrid_pipelines_tests.imports import PACKAGE, Import, all_imports, imports, loaded_by, modules
 
-PROTOCOLS = {"stores.conversations", "stores.vectors", "stores.errors"}
+PROTOCOLS = {"stores.cache", "stores.conversations", "stores.vectors", "stores.errors"}
 
 # What a room may know of the others (by room or by module), itself aside. `settings` is free to those who open things.
 MAY_KNOW = {
@@ -54,6 +54,7 @@ HEAVY = {
     "openai",
     "pandas",
     "pymongo",
+    "redis",
     "tiktoken",
     "tokenizers",
     "weaviate",

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from aethergrid_pipelines.api.caches import Caches
 from aethergrid_pipelines.capture.spool import Spool, open_spool
 from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
+from aethergrid_pipelines.query.cached import CachedSearch
 from aethergrid_pipelines.query.contextual import Packer
 from aethergrid_pipelines.query.opening import open_search
 from aethergrid_pipelines.query.records import SearchRequest
@@ -33,7 +35,7 @@ UNREADY = (StoreUnavailable, EmbedderUnavailable, UnknownEmbedder, DimensionMism
 
 WARM_UP_SECONDS = 15.0
 
-CLOSING = ("spool", "packer", "search", "embedder", "vectors", "catalog", "conversations")
+CLOSING = ("spool", "packer", "answers", "search", "caches", "embedder", "vectors", "catalog", "conversations")
 """The order in which components are closed."""
 
 
@@ -74,7 +76,19 @@ class Components:
 
     @property
     def search(self) -> Search:
-        return self._once("search", lambda: open_search(self.settings, self.vectors, self.embedder))
+        def opened() -> Search:
+            return open_search(self.settings, self.vectors, self.caches.embedder(self.embedder))
+
+        return self._once("search", opened)
+
+    @property
+    def answers(self) -> CachedSearch:
+        """:attr:`search` with a cache before it."""
+        return self._once("answers", lambda: self.caches.search(self.search, self.embedder.name, self.catalog))
+
+    @property
+    def caches(self) -> Caches:
+        return self._once("caches", lambda: Caches(self.settings))
 
     @property
     def packer(self) -> Packer:
@@ -117,7 +131,7 @@ class Components:
     def _warm(self, then: Callable[[], None] | None) -> None:
         try:
             self.embedder.embed_query("warm-up")
-            self.search.search(SearchRequest(query="warm-up"))
+            self.answers.answer(SearchRequest(query="warm-up"))
         except UNREADY as error:
             logger.warning("not ready for questions: %s", error)
         if then is not None:

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Response
 
-from aethergrid_pipelines.api.dependencies import SearchDep
+from aethergrid_pipelines.api.dependencies import ComponentsDep
 from aethergrid_pipelines.api.problems import responses
 from aethergrid_pipelines.query.records import SearchRequest, SearchResponse
 
@@ -29,7 +29,12 @@ EXAMPLES = {
 }
 
 
-@router.post("/query/semantic", responses=responses(400, 401, 413, 422, 503))
-def semantic(request: Annotated[SearchRequest, Body(openapi_examples=EXAMPLES)], search: SearchDep) -> SearchResponse:
-    """The fragments that answer a question best, by meaning and by words, each with where it comes from."""
-    return search.search(request)
+@router.post("/query/semantic", response_model=SearchResponse, responses=responses(400, 401, 413, 422, 503))
+def semantic(request: Annotated[SearchRequest, Body(openapi_examples=EXAMPLES)], components: ComponentsDep) -> Response:
+    """The fragments that answer a question best, by meaning and by words, each with where it comes from.
+
+    The header `X-Cache` says which level of the cache had the answer (`none`: it was searched for); `stats.tookMs` is
+    always of the search.
+    """
+    found = components.answers.answer(request)
+    return Response(found.body, media_type="application/json", headers={"X-Cache": found.level})

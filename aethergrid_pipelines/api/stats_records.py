@@ -53,8 +53,23 @@ class SpoolRecord(_Read):
     dropped: int = 0
 
 
+class CacheRecord(_Read):
+    """A level of a cache since this process began: ``hit_ratio`` is 0…1, the times are of a look-up. ``store`` holds
+    what is particular to a level: entries and bytes, how many joined another's search, how often Redis failed."""
+
+    cache: str
+    level: str
+    lookups: int
+    hits: int
+    hit_ratio: float | None
+    p50_ms: float | None
+    p99_ms: float | None
+    store: dict[str, float]
+
+
 class StatsResponse(_Read):
-    """Counts, and groups: the largest first, days ascending, steps in flow order. ``spool`` is of all spaces."""
+    """Counts, and groups: the largest first, days ascending, steps in flow order. ``spool`` and ``caches`` are of all
+    spaces."""
 
     conversations: int
     messages: int
@@ -68,3 +83,4 @@ class StatsResponse(_Read):
     steps: list[StepRecord]
     sources: list[SourceRecord]
     spool: SpoolRecord = SpoolRecord()
+    caches: tuple[CacheRecord, ...] = ()

@@ -1,5 +1,6 @@
 """Forgetting a conversation: nothing of it remains in any store, and the answer proves it."""
 
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import Table, func, select
@@ -18,6 +19,10 @@ from aethergrid_pipelines.records.tables import (
     TopicStatRow,
     table_of,
 )
+from aethergrid_pipelines.stores.cache import ANSWERS
+from aethergrid_pipelines.stores.select import open_shared_cache
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,19 @@ def forget(stores: Stores, conversation_id: str, *, run_id: str) -> Forgotten:
     for collection in sorted(collections):
         stores.vectors.optimise(collection, purge=True)
     stores.catalog.purge()
+    _forget_answers(stores)
     return Forgotten(found, left)
+
+
+def _forget_answers(stores: Stores) -> None:
+    """No answer of before is given any more, as the index version changed; what Redis still has of their text goes."""
+    shared = open_shared_cache(stores.settings)
+    if shared is None:
+        return
+    if not shared.clear(ANSWERS):
+        seconds = stores.settings.cache_seconds
+        logger.warning("Redis does not answer; what it keeps of answers it gives up by itself within %s s", seconds)
+    shared.close()
 
 
 def remains(stores: Stores, conversation_id: str, collections: list[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
 
-from aethergrid_pipelines.flow import state
+from aethergrid_pipelines.flow import index_version, state
 from aethergrid_pipelines.flow.batches import pages
 from aethergrid_pipelines.flow.embed import EmbedStep, read_vectors
 from aethergrid_pipelines.flow.index import collection_name, ensure_collection
@@ -73,6 +73,8 @@ class FragmentStep(ChainedStep):
                         for conversation, found in wanted.items()
                     },
                 )
+                if difference.upserts or difference.deletes:
+                    index_version.change(connection)
         if difference.upserts or difference.deletes:
             stores.vectors.refresh(collection)
         report.processed += len(current)
@@ -94,6 +96,8 @@ class FragmentStep(ChainedStep):
             with stores.catalog.writing() as connection:
                 connection.execute(delete(_ledger).where(mine))
                 state.forget(connection, step=self.name, conversation_ids=conversation_ids)
+                if rows:
+                    index_version.change(connection)
         return len(rows)
 
     def _build(self, stores: Stores, batch: Sequence[Stale], run_id: str) -> dict[str, list[Fragment]]:

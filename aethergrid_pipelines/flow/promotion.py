@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, exists, select
 
-from aethergrid_pipelines.flow import state
+from aethergrid_pipelines.flow import index_version, state
 from aethergrid_pipelines.flow.index import collection_name
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.flow.steps import CHAIN
@@ -30,6 +30,7 @@ def promote(stores: Stores) -> bool:
         connection.execute(delete(_fragments).where(_fragments.c.collection == active[0]))
         connection.execute(delete(_references).where(_references.c.embedder == active[1]))
         connection.execute(delete(_vectors).where(_vectors.c.embedder == active[1]))
+        index_version.change(connection)
     return True
 
 

@@ -104,6 +104,15 @@ class FragmentRow(Labels, table=True):
     written_at: dt.datetime = Field(sa_type=UtcDateTime)
 
 
+class IndexVersion(SQLModel, table=True):
+    """One row: another ``version`` after every change of what a query can find."""
+
+    __tablename__ = "index_version"
+
+    id: int = Field(primary_key=True)
+    version: str = Field(max_length=32)
+
+
 class TopicStatRow(TopicStat, table=True):
     """Output of ``topic_stats``."""
 

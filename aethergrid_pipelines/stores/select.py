@@ -1,6 +1,7 @@
 """Which store serves which role: a URL that is set selects the production store, else the embedded one serves."""
 
 from aethergrid_pipelines.settings import Settings
+from aethergrid_pipelines.stores.cache import Cache
 from aethergrid_pipelines.stores.catalog import Catalog
 from aethergrid_pipelines.stores.conversations import ConversationStore
 from aethergrid_pipelines.stores.vectors import VectorStore
@@ -40,3 +41,12 @@ def open_conversation_store(settings: Settings) -> ConversationStore:
 
     settings.home_path.mkdir(parents=True, exist_ok=True)
     return SqliteConversationStore(settings.home_path / "conversations.db")
+
+
+def open_shared_cache(settings: Settings) -> Cache | None:
+    """Redis at ``REDIS_URL``; without one there is no cache beyond the process. Connects at the first call."""
+    if settings.redis_url is None:
+        return None
+    from aethergrid_pipelines.stores.redis_cache import RedisCache
+
+    return RedisCache(settings.redis_url.get_secret_value())
