@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Folders that `aethergrid watch` follows beside those of known tools, separated as in PATH."""
     archive_transcripts: bool = True
     """Whether `aethergrid watch` keeps copies of what it follows, for when the tool deletes it."""
+    redact_secrets: bool = True
+    """Whether keys, tokens and passwords are taken out of what is captured before it is stored, or only counted."""
     spool_max_mb: int = Field(1_024, ge=8, le=1_048_576)
     """How many MiB of captured messages may wait on the disk while the conversation store is down."""
     spool_when_full: Literal["reject", "drop-oldest"] = "reject"
@@ -88,6 +90,12 @@ class Settings(BaseSettings):
     """Its port."""
     api_key: SecretStr | None = None
     """What every request to the API but `/api/health` then has to carry (`Authorization: Bearer` or `X-API-Key`)."""
+
+    mcp_port: int = Field(8120, ge=1, le=65_535)
+    """The port of `aethergrid mcp --http`, which listens on `API_HOST` and asks for `API_KEY`."""
+
+    dagster_url: str = Field("http://localhost:3000", pattern=r"^https?://")
+    """Where a browser reaches Dagster's UI, for links of the API's page."""
 
     proxy_host: str = "127.0.0.1"
     """The address on which the capturing proxy listens."""
