@@ -18,6 +18,20 @@ MAY_KNOW = {
     "capture": {"records", "settings", "adapters", *PROTOCOLS},
     "adapters": {"records"},
     "query": {"records", "transform", "embedders", "settings", *PROTOCOLS},
+    # An edge as api/ is; it opens the same components and has the same guard.
+    "mcp_server": {
+        "records",
+        "settings",
+        "query",
+        "capture",
+        "flow",
+        "embedders",
+        "api.components",
+        "api.guard",
+        "stores.catalog",
+        "stores.lease",
+        *PROTOCOLS,
+    },
 }
 
 # Assets and checks are partitioned, hence know automation.partitions; what launches them is none of their business.
@@ -43,12 +57,14 @@ WITHOUT_DAGSTER = (
     "query",
     "api",
     "live",
+    "mcp_server",
     "proxy",
 )
 
 HEAVY = {
     "great_expectations",
     "lancedb",
+    "mcp",
     "onnx",
     "onnxruntime",
     "openai",

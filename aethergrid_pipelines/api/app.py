@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from aethergrid_pipelines.api import contextual, conversations, health, ingest, problems, query, stats
 from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.guard import Guard
+from aethergrid_pipelines.api.mcp_mount import PATH, McpMount
 from aethergrid_pipelines.settings import Settings, load_settings
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -43,6 +45,7 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
         app.state.probes = health.Probes(components)
         components.warm_up(warmed_up)
         yield
+        await app.state.mcp.close()
         app.state.probes.close()
         components.close()
 
@@ -56,4 +59,6 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
     for room in (query, contextual, ingest, conversations, stats, health):
         app.include_router(room.router, prefix="/api")
+    app.state.mcp = McpMount(lambda: app.state.components)
+    app.router.routes.append(Route(PATH, endpoint=app.state.mcp, include_in_schema=False))
     return app

@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from aethergrid_pipelines.cli import (
     asking,
+    connecting,
     doctor,
     forgetting,
     importing,
@@ -75,3 +76,4 @@ app.command("live")(living.live)
 app.command("process")(processing.process)
 app.command("serve")(serving.serve)
 app.command("proxy")(proxying.proxy)
+app.command("mcp")(connecting.mcp)

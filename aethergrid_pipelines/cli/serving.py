@@ -1,11 +1,14 @@
 """``aethergrid serve``."""
 
 import ipaddress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aethergrid_pipelines.cli.output import errors
+
+if TYPE_CHECKING:
+    from aethergrid_pipelines.settings import Settings
 
 
 def serve(
@@ -22,13 +25,7 @@ def serve(
 
     settings = load_settings()
     chosen = host or settings.api_host
-    if settings.api_key is None and not _is_loopback(chosen):
-        errors().print(
-            f"Warning: {chosen} can be reached from other machines, and no API_KEY is set: whoever reaches it reads "
-            "and erases everything",
-            style="yellow",
-            markup=False,
-        )
+    warn_of_strangers(settings, chosen)
     refuse_pandas()
     uvicorn.run(
         "aethergrid_pipelines.api.app:create_served_app",
@@ -37,6 +34,17 @@ def serve(
         port=port or settings.api_port,
         log_level=settings.log_level.lower(),
     )
+
+
+def warn_of_strangers(settings: "Settings", host: str) -> None:
+    """Say so where anybody who reaches ``host`` may do anything."""
+    if settings.api_key is None and not _is_loopback(host):
+        errors().print(
+            f"Warning: {host} can be reached from other machines, and no API_KEY is set: whoever reaches it reads "
+            "and erases everything",
+            style="yellow",
+            markup=False,
+        )
 
 
 def _is_loopback(host: str) -> bool:
