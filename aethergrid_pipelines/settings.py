@@ -97,9 +97,6 @@ class Settings(BaseSettings):
     dagster_url: str = Field("http://localhost:3000", pattern=r"^https?://")
     """Where a browser reaches Dagster's UI, for links of the API's page."""
 
-    mcp_port: int = Field(8120, ge=1, le=65_535)
-    """The port of `aethergrid mcp --http`, which listens on `API_HOST` and asks for `API_KEY`."""
-
     proxy_host: str = "127.0.0.1"
     """The address on which the capturing proxy listens."""
     proxy_port: int = Field(8110, ge=1, le=65_535)

@@ -12,7 +12,11 @@ import pytest
 from aethergrid_pipelines.mcp_server.clients import Client, UnknownClient, client_named, entry_here
 from aethergrid_pipelines.mcp_server.installation import BACKUP, Unfit, installed, uninstalled
 
-ENTRY: dict[str, Any] = {"command": "/opt/aethergrid/bin/aethergrid", "args": ["mcp"], "env": {"AETHERGRID_HOME": "/data"}}
+ENTRY: dict[str, Any] = {
+    "command": "/opt/aethergrid/bin/aethergrid",
+    "args": ["mcp"],
+    "env": {"AETHERGRID_HOME": "/data"},
+}
 NAMES = ("claude-code", "claude-desktop", "cursor", "codex", "gemini")
 
 JSON = (
