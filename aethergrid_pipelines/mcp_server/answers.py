@@ -34,13 +34,10 @@ class Passages(Answer):
 
 
 class ContextSource(Answer):
-    """Where passage ``number`` of a context pack begins, and which models speak in it."""
+    """A conversation, and which numbered passages of a context pack are of it. The text has model and date."""
 
-    number: int
     conversation_id: str
-    message_id: str
-    models: list[str]
-    day: dt.date
+    passages: list[int]
 
 
 class ContextPack(Answer):

@@ -29,16 +29,10 @@ def context_pack(packer: Packer, counts: TokenCounts, request: PackRequest) -> C
 
 
 def _answer(pack: Pack) -> ContextPack:
-    sources = [
-        ContextSource(
-            number=item.number,
-            conversation_id=item.conversation_id,
-            message_id=item.lineage[0].message_id,
-            models=item.models,
-            day=item.first_at.date(),
-        )
-        for item in pack.items
-    ]
+    passages: dict[str, list[int]] = {}
+    for item in pack.items:
+        passages.setdefault(item.conversation_id, []).append(item.number)
+    sources = [ContextSource(conversation_id=one, passages=numbers) for one, numbers in passages.items()]
     return ContextPack(
         text=pack.text,
         sources=sources,

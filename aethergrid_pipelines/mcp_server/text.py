@@ -42,8 +42,12 @@ def context_text(pack: ContextPack) -> str:
     """The pack, and below it which conversation each of its numbers is of."""
     if not pack.sources:
         return pack.hint or pack.text
-    sources = (f"[{one.number}] conversation {one.conversation_id}, message {one.message_id}" for one in pack.sources)
+    sources = (f"{_numbers(source.passages)} conversation {source.conversation_id}" for source in pack.sources)
     return "\n".join([pack.text, "", *sources])
+
+
+def _numbers(passages: Sequence[int]) -> str:
+    return " ".join(f"[{number}]" for number in passages)
 
 
 def turn_text(turn: Turn) -> str:

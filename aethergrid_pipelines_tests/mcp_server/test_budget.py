@@ -50,7 +50,7 @@ def test_an_answer_keeps_to_its_budget(
     assert result.structured_content.get("results") or result.structured_content.get("messages")
 
 
-@pytest.mark.parametrize("max_tokens", [600, 1_500, 5_000])
+@pytest.mark.parametrize("max_tokens", [400, 1_500, 5_000])
 def test_a_pack_keeps_to_its_budget_with_its_sources(server: MemoryServer, max_tokens: int) -> None:
     tokenizer, counted_by = TokenCounts().of(None)
 

@@ -54,8 +54,8 @@ def test_a_pack_is_a_text_whose_passages_have_their_conversations(server: Memory
     assert "finally block" in pack["text"]
     assert POOL in {source["conversation_id"] for source in pack["sources"]}
     for source in pack["sources"]:
-        assert f"[{source['number']}]" in pack["text"]
-        assert f"[{source['number']}] conversation {source['conversation_id']}" in text(result)
+        assert all(f"[{number}]" in pack["text"] for number in source["passages"])
+        assert f"[{source['passages'][-1]}] conversation {source['conversation_id']}" in text(result)
 
 
 def test_a_conversation_is_read_from_before_the_message_that_was_found(server: MemoryServer) -> None:
