@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from aethergrid_pipelines.api import contextual, conversations, health, ingest, problems, query, stats
+from aethergrid_pipelines.api import contextual, conversations, health, ingest, page, pipeline, problems, query, stats
 from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.guard import Guard
 from aethergrid_pipelines.api.mcp_mount import PATH, McpMount
@@ -57,8 +57,9 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     )
     problems.install(app)
     app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
-    for room in (query, contextual, ingest, conversations, stats, health):
+    for room in (query, contextual, ingest, conversations, stats, pipeline, health):
         app.include_router(room.router, prefix="/api")
+    app.include_router(page.router)
     app.state.mcp = McpMount(lambda: app.state.components)
     app.router.routes.append(Route(PATH, endpoint=app.state.mcp, include_in_schema=False))
     return app

@@ -45,7 +45,8 @@ class MessageRecord(Record):
 
 
 class ConversationResponse(Record):
-    """A conversation; ``message_count`` is of all its messages, also where fewer were asked for."""
+    """A conversation; ``message_count`` is of all its messages, also where fewer were asked for. ``offset`` is the
+    place of the first of ``messages`` among all, from 0."""
 
     id: str
     space: str
@@ -56,6 +57,7 @@ class ConversationResponse(Record):
     first_at: dt.datetime
     last_at: dt.datetime
     message_count: int
+    offset: int
     messages: list[MessageRecord]
 
 

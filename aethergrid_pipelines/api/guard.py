@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aethergrid_pipelines.api.problems import problem
 
-OPEN_PATHS = frozenset({"/api/health"})
+OPEN_PATHS = frozenset({"/", "/api/health"})
+OPEN_PREFIX = "/page/"
+"""The page's files hold nothing of anybody: it asks for the key itself."""
 
 
 class Guard:
@@ -38,7 +40,7 @@ class Guard:
         length = headers.get("content-length", "")
         if refused is None and length.isdecimal() and int(length) > self._most_bytes:
             refused = 413, self._too_large
-        if refused is None or scope["path"] in OPEN_PATHS:
+        if refused is None or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIX):
             await self._app(scope, self._counted(receive), send)
             return
         status, reason = refused

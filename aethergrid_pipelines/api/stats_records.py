@@ -42,6 +42,11 @@ class SourceRecord(_Read):
     last_import_at: dt.datetime | None
 
 
+class OriginRecord(_Read):
+    source: str
+    conversations: int
+
+
 class SpoolRecord(_Read):
     """What is captured and not in the conversation store yet: records, bytes, when the oldest came in. ``refused`` and
     ``dropped`` count records that will never be there (docs/capture/spool.md)."""
@@ -68,7 +73,8 @@ class CacheRecord(_Read):
 
 
 class StatsResponse(_Read):
-    """Counts, and groups: the largest first, days ascending, steps in flow order. ``spool`` and ``caches`` are of all
+    """Counts, and groups: the largest first, days ascending, steps in flow order. ``sources`` is the account of
+    files, ``origins`` counts conversations whichever way they came in; ``spool`` and ``caches`` are of all
     spaces."""
 
     conversations: int
@@ -82,5 +88,23 @@ class StatsResponse(_Read):
     days: list[DayRecord]
     steps: list[StepRecord]
     sources: list[SourceRecord]
+    origins: list[OriginRecord]
     spool: SpoolRecord = SpoolRecord()
     caches: tuple[CacheRecord, ...] = ()
+
+
+class SeriesRecord(_Read):
+    name: str
+    total: int
+    fragments: list[int]
+
+
+class TimelineResponse(_Read):
+    """Fragments by UTC day, week (from Monday), month or year of their conversation: ``starts`` holds the first day of
+    each bucket, and all series are as long. The largest series come first, the rest is added up in ``others``."""
+
+    by: str
+    unit: str
+    starts: list[dt.date]
+    series: list[SeriesRecord]
+    others: SeriesRecord | None

@@ -29,12 +29,11 @@ def _status(stores: "Stores") -> dict[str, Any]:
     from aethergrid_pipelines.capture.spool_folder import SpoolFolder
     from aethergrid_pipelines.cli.components import addresses
     from aethergrid_pipelines.flow.overview import last_runs, overview
-    from aethergrid_pipelines.flow.scope import Scope
-    from aethergrid_pipelines.flow.steps import CHAIN
+    from aethergrid_pipelines.flow.progress import stale_counts
 
     counted = dataclasses.asdict(overview(stores.catalog))
     runs = last_runs(stores.catalog)
-    stale = {step.name: sum(1 for _ in step.stale(stores, Scope())) for step in CHAIN}
+    stale = stale_counts(stores)
     steps = [{**step, "stale": stale[step["step"]], "last_run": runs.get(step["step"])} for step in counted["steps"]]
     active = stores.vectors.active()
     index = None

@@ -81,6 +81,14 @@ class SourceGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginGroup:
+    """A source that conversations have, whichever way they came in."""
+
+    source: str
+    conversations: int
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Counts over all spaces; where one is asked for, only chunks, vectors, fragments and steps are still of all.
 
@@ -98,6 +106,7 @@ class Overview:
     days: list[DayGroup]
     steps: list[StepGroup]
     sources: list[SourceGroup]
+    origins: list[OriginGroup]
 
 
 def overview(catalog: Catalog, *, space: str | None = None) -> Overview:
@@ -118,8 +127,9 @@ def overview(catalog: Catalog, *, space: str | None = None) -> Overview:
             topics=_groups(connection, "topic", space),
             task_types=_groups(connection, "task_type", space),
             days=days,
-            steps=_steps(connection),
+            steps=step_groups(connection),
             sources=source_accounts(connection, space),
+            origins=_origins(connection, space),
         )
 
 
@@ -146,6 +156,14 @@ def _days(connection: Connection, space: str | None) -> list[DayGroup]:
     return [DayGroup(row[0], int(row[1]), int(row[2])) for row in reversed(found)]
 
 
+def _origins(connection: Connection, space: str | None) -> list[OriginGroup]:
+    rows = table_of(ConversationRow)
+    amount = func.count()
+    query = _of(select(rows.c.source, amount), rows, space).group_by(rows.c.source)
+    found = connection.execute(query.order_by(amount.desc(), rows.c.source).limit(MOST_GROUPS))
+    return [OriginGroup(row[0], int(row[1])) for row in found]
+
+
 def _groups(connection: Connection, name: str, space: str | None) -> list[Group]:
     by = _topics.c[name]
     amount = func.sum(_topics.c.fragments)
@@ -154,7 +172,8 @@ def _groups(connection: Connection, name: str, space: str | None) -> list[Group]
     return [Group(str(row[0]), int(row[1]), int(row[2])) for row in found]
 
 
-def _steps(connection: Connection) -> list[StepGroup]:
+def step_groups(connection: Connection) -> list[StepGroup]:
+    """How far each step is, in flow order."""
     from aethergrid_pipelines.flow.steps import CHAIN
 
     query = select(

@@ -20,6 +20,8 @@ ROUTES = {
     ("/api/query/semantic", "post"),
     ("/api/ingest", "post"),
     ("/api/stats", "get"),
+    ("/api/stats/timeline", "get"),
+    ("/api/pipeline", "get"),
     ("/api/health", "get"),
     ("/api/conversations/{conversation_id}", "get"),
     ("/api/conversations/{conversation_id}", "delete"),
