@@ -16,6 +16,7 @@ from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.automation.schedules import build_schedules
 from aethergrid_pipelines.automation.sensors import conversation_changes
 from aethergrid_pipelines.automation.watching import watch_folders
+from aethergrid_pipelines.checks.accounts import records_are_accounted_for
 from aethergrid_pipelines.checks.expectations import build_checks
 
 
@@ -23,7 +24,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     """Everything, assembled; a test hands in its own resources by name."""
     return dg.Definitions(
         assets=[raw_conversations, cleaned_messages, chunks, embeddings, weaviate_fragments, topic_stats],
-        asset_checks=build_checks(),
+        asset_checks=[*build_checks(), records_are_accounted_for],
         jobs=build_jobs(),
         sensors=[conversation_changes, watch_folders],
         schedules=build_schedules(),

@@ -34,11 +34,15 @@ class SourceRecord(_Read):
     source: str
     files: int
     incomplete: int
+    unbalanced: int
     read: int
     stored: int
     merged: int
     skipped: int
     rejected: int
+    redacted: int
+    flagged: int
+    secrets: dict[str, int]
     last_import_at: dt.datetime | None
 
 

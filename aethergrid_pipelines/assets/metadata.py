@@ -11,7 +11,7 @@ from sqlalchemy import Table, func, select
 
 from aethergrid_pipelines.assets.plots import bar_chart
 from aethergrid_pipelines.flow import state
-from aethergrid_pipelines.flow.overview import source_accounts
+from aethergrid_pipelines.flow.accounts import source_accounts
 from aethergrid_pipelines.flow.scope import Scope, StepReport
 from aethergrid_pipelines.flow.step import Step
 from aethergrid_pipelines.flow.stores import Stores
@@ -67,7 +67,18 @@ def report_metadata(stores: Stores, step: Step, scope: Scope, report: StepReport
 
 def _account(stores: Stores) -> dg.MetadataValue[Any]:
     """What became of the records of all imported files, by source."""
-    columns = ("source", "files", "read", "stored", "merged", "skipped", "rejected")
+    columns = (
+        "source",
+        "files",
+        "unbalanced",
+        "read",
+        "stored",
+        "merged",
+        "skipped",
+        "rejected",
+        "redacted",
+        "flagged",
+    )
     with stores.catalog.reading() as connection:
         rows = [[getattr(group, name) for name in columns] for group in source_accounts(connection)]
     return dg.MetadataValue.md(_markdown(columns, rows))

@@ -73,6 +73,8 @@ def examine(settings: "Settings") -> list[Finding]:
     findings.append(_probed("vector store", index, "WEAVIATE_URL"))
     findings.append(_probed("embedder", embedding, "EMBEDDING_MODEL, OPENAI_API_KEY and OPENAI_BASE_URL"))
     broken = {finding.name for finding in findings if finding.state == "broken"}
+    if "catalog" not in broken:
+        findings.append(account(catalog))
     if not broken & {"catalog", "vector store"} and embedders:
         findings += consistency(catalog, vectors, embedders[0])
     if not settings.capture_enabled:
@@ -106,6 +108,21 @@ def consistency(catalog: "Catalog", vectors: "VectorStore", embedder: "Embedder"
     agree = stored == held and not pending
     advice = None if agree else "aethergrid process repeats what was cut short; the asset checks name what differs"
     yield Finding("ledger", "ok" if agree else "warning", detail, advice)
+
+
+def account(catalog: "Catalog") -> Finding:
+    """Whether every record that was ever imported has an outcome."""
+    from aethergrid_pipelines.flow.accounts import file_accounts, unbalanced
+
+    with catalog.reading() as connection:
+        files = list(file_accounts(connection))
+    wrong = list(unbalanced(files))
+    read = sum(file.read for file in files)
+    if not wrong:
+        return Finding("account", "ok", f"{read} records of {len(files)} files, each with its outcome")
+    file, problem = wrong[0]
+    detail = f"of {len(wrong)} files it does not add up; {file.path}: {problem}"
+    return Finding("account", "warning", detail, "import these files again: aethergrid status --sources names them")
 
 
 def settings_in_force(settings: "Settings") -> dict[str, str]:

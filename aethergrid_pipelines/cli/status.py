@@ -11,11 +11,20 @@ if TYPE_CHECKING:
     from aethergrid_pipelines.flow.stores import Stores
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    *,
+    sources: Annotated[bool, typer.Option("--sources", help="What became of the records of every file.")] = False,
+) -> None:
     """What the memory holds, how far each step is, what is stale, what was imported, and what waits in the spool."""
     from aethergrid_pipelines.flow.stores import open_stores
     from aethergrid_pipelines.settings import load_settings
 
+    if sources:
+        from aethergrid_pipelines.cli.sources import show_sources
+
+        show_sources(as_json=as_json)
+        return
     with open_stores(load_settings()) as stores:
         found = _status(stores)
     if as_json:
@@ -78,6 +87,8 @@ def _show(found: dict[str, Any]) -> None:
     for source in found["sources"]:
         outcomes = ", ".join(f"{source[name]} {name}" for name in ("read", "stored", "merged", "skipped", "rejected"))
         console.print(f"{source['source']}: {source['files']} files, {outcomes}", markup=False, soft_wrap=True)
+    if any(source["unbalanced"] for source in found["sources"]):
+        console.print("The account does not add up: aethergrid status --sources", style="red", markup=False)
 
 
 def _show_spool(spool: dict[str, Any]) -> None:

@@ -1,18 +1,17 @@
 """What the flow holds, counted in the catalog: for the API, the command line and dashboards."""
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, column, func, select, table
 
+from aethergrid_pipelines.flow.accounts import SourceGroup, source_accounts
 from aethergrid_pipelines.records.columns import UtcDateTime
 from aethergrid_pipelines.records.tables import (
     ChunkRow,
     ConversationRow,
     FragmentRow,
-    ImportedFile,
     StepState,
     Vector,
     table_of,
@@ -63,21 +62,6 @@ class StepGroup:
     conversations: int
     rows: int
     last_processed_at: dt.datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class SourceGroup:
-    """The account of all files of a source: read = stored + merged + skipped + rejected, in records."""
-
-    source: str
-    files: int
-    incomplete: int
-    read: int
-    stored: int
-    merged: int
-    skipped: int
-    rejected: int
-    last_import_at: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,29 +168,6 @@ def step_groups(connection: Connection) -> list[StepGroup]:
     ).group_by(_progress.c.step)
     found = {row[0]: StepGroup(row[0], int(row[1]), int(row[2] or 0), row[3]) for row in connection.execute(query)}
     return [found.get(step.name) or StepGroup(step.name, 0, 0, None) for step in CHAIN]
-
-
-def source_accounts(connection: Connection, space: str | None = None) -> list[SourceGroup]:
-    """The accounts of all imported files, added up by source."""
-    files = table_of(ImportedFile)
-    sums: Sequence[Any] = [func.sum(files.c[name]) for name in ("read", "stored", "merged", "rejected")]
-    unfinished = func.count().filter(files.c.complete.is_(False))
-    query = select(files.c.source, func.count(), unfinished, *sums, func.max(files.c.imported_at))
-    found = connection.execute(_of(query, files, space).group_by(files.c.source).order_by(files.c.source))
-    return [
-        SourceGroup(
-            source=row[0],
-            files=row[1],
-            incomplete=row[2],
-            read=int(row[3]),
-            stored=int(row[4]),
-            merged=int(row[5]),
-            skipped=int(row[3] - row[4] - row[5] - row[6]),
-            rejected=int(row[6]),
-            last_import_at=row[7],
-        )
-        for row in found
-    ]
 
 
 def _of(query: Any, rows: Any, space: str | None) -> Any:

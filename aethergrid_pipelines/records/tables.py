@@ -123,6 +123,7 @@ class ImportedFile(SQLModel, table=True):
     """The account of one captured file: ``read = stored + merged + skipped + rejected``, in records.
 
     ``updated`` are those of ``stored`` that replaced an older content, ``mended`` those that had to be repaired;
+    ``redacted`` counts secrets that were replaced, ``flagged`` those that were left in, ``secrets`` both by kind;
     ``complete`` is whether the file was read to its end, and ``error`` why not.
     """
 
@@ -140,6 +141,9 @@ class ImportedFile(SQLModel, table=True):
     skipped: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     rejected: int
     mended: int
+    redacted: int = 0
+    flagged: int = 0
+    secrets: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     complete: bool
     error: str | None = None
     imported_at: dt.datetime = Field(sa_type=UtcDateTime)

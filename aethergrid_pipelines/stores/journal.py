@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, insert
+from sqlalchemy import and_, delete, insert, update
 
 from aethergrid_pipelines.records.tables import ImportedFile, Reject, table_of
 from aethergrid_pipelines.stores.catalog import Catalog
@@ -24,10 +24,13 @@ class CatalogJournal:
         self._catalog = catalog
 
     def begin(self, *, space: str, source: str, path: str) -> None:
-        """Forget the rejects of an earlier import of this file."""
+        """Forget the rejects of an earlier import of this file, whose account is that of no whole reading until
+        ``finish``."""
         mine = and_(_rejects.c.space == space, _rejects.c.source == source, _rejects.c.path == path)
+        account = and_(_files.c.space == space, _files.c.source == source, _files.c.path == path)
         with self._catalog.writing() as connection:
             connection.execute(delete(_rejects).where(mine))
+            connection.execute(update(_files).where(account).values(complete=False))
 
     def reject(self, rejects: "Sequence[Rejected]", *, space: str, source: str, path: str) -> None:
         """Keep these rejects."""
@@ -66,6 +69,9 @@ class CatalogJournal:
             "skipped": dict(account.skipped),
             "rejected": account.rejected,
             "mended": file.mended,
+            "redacted": account.redacted.total(),
+            "flagged": account.flagged.total(),
+            "secrets": dict(account.redacted + account.flagged),
             "complete": file.complete,
             "error": file.error,
             "imported_at": dt.datetime.now(dt.UTC),

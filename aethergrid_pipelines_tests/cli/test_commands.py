@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -61,7 +62,8 @@ def test_what_is_imported_is_accounted_for_and_found(export: Path) -> None:
 
     assert result.exit_code == 0, result.output
     account = document(result)
-    assert account["total"] == {"read": 3, "stored": 3, "updated": 0, "merged": 0, "skipped": {}, "rejected": 0}
+    figures = {name: account["total"][name] for name in ("read", "stored", "updated", "merged", "skipped", "rejected")}
+    assert figures == {"read": 3, "stored": 3, "updated": 0, "merged": 0, "skipped": {}, "rejected": 0}
     assert account["adds_up"]
     found = document(run("query", "database connections", "--json", "--limit", "1"))["results"]
     assert found[0]["content"] == LINES[0]["content"]
@@ -156,6 +158,28 @@ def test_a_query_that_makes_no_sense_is_a_usage_error(arguments: tuple[str, ...]
     assert reason in " ".join(result.stderr.replace("│", " ").split())
 
 
+def test_the_status_of_sources_accounts_for_every_file(imported: Path) -> None:
+    found = document(run("status", "--sources", "--json"))
+    shown = run("status", "--sources")
+
+    assert found["adds_up"] is True
+    assert [(file["path"], file["read"], file["imbalance"]) for file in found["files"]] == [(str(imported), 3, None)]
+    assert shown.exit_code == 0
+    assert "The account adds up" in shown.stdout
+
+
+def test_an_account_that_does_not_add_up_is_said(imported: Path) -> None:
+    with sqlite3.connect(load_settings().home_path / "catalog.db") as catalog:
+        catalog.execute("UPDATE imported_files SET read = read + 2")
+    catalog.close()
+    shown = run("status", "--sources")
+
+    assert shown.exit_code == 1
+    assert "5 records were read, and 3 have an outcome" in shown.stdout
+    assert "does not add up" in run("status").stdout
+    assert "5 records were read" in run("doctor").stdout
+
+
 def test_the_status_shows_steps_stores_and_sources(imported: Path) -> None:
     write(imported, [*LINES, {**LINES[0], "conversation": "more"}])
     run("import", imported, "--no-process")
@@ -196,7 +220,7 @@ def test_the_doctor_finds_a_working_home_well(imported: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.output
     found = document(result)
     assert {finding["state"] for finding in found["findings"]} == {"ok"}
-    assert {"home", "conversation store", "catalog", "vector store", "embedder", "index", "ledger"} == {
+    assert {"home", "conversation store", "catalog", "vector store", "embedder", "account", "index", "ledger"} == {
         finding["name"] for finding in found["findings"]
     }
     assert found["settings"]["API_KEY"] == "********"
