@@ -6,8 +6,6 @@ of it, both for the first time, otherwise see half of it and fail with an Import
 
 from __future__ import annotations
 
-import datetime as dt
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +20,7 @@ from aethergrid_pipelines.stores.lancedb_rows import BITMAP_COLUMNS, BTREE_COLUM
 from aethergrid_pipelines.stores.vectors import CollectionMissing
 
 if TYPE_CHECKING:
+    from lance import LanceDataset
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
@@ -33,8 +32,6 @@ WRITE_SECONDS = 600.0
 INDEX_CACHE, METADATA_CACHE = 64_000_000, 16_000_000
 """Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history."""
 
-ROWS_AT_ONCE = 1_024
-
 
 class LanceTables:
     """The tables in one folder. Thread-safe; raises ``StoreUnavailable`` where the folder cannot be used."""
@@ -44,8 +41,6 @@ class LanceTables:
         self._connection: DBConnection | None = None
 
     def _database(self) -> DBConnection:
-        # Lance reads this when it first scans: compaction holds several batches of its 8,192 rows at once.
-        os.environ.setdefault("LANCE_DEFAULT_BATCH_SIZE", str(ROWS_AT_ONCE))
         import lancedb
 
         # Two threads may both connect the first time; the later one wins and nothing is lost by that.
@@ -64,6 +59,14 @@ class LanceTables:
                 if "was not found" in str(error):
                     raise CollectionMissing(f"no table {entry.table} in {self.folder}") from error
                 raise
+
+    def dataset(self, entry: CollectionEntry) -> LanceDataset:
+        """The table's files at their latest version, for maintenance; it is there."""
+        import lance
+
+        path = self.folder / f"{entry.table}.lance"
+        with self.reachable():
+            return lance.dataset(path, index_cache_size_bytes=0, metadata_cache_size_bytes=METADATA_CACHE)
 
     def create(self, entry: CollectionEntry) -> Table:
         """The table with its indexes; what an interrupted call or an older version left out is made up for."""
@@ -190,9 +193,3 @@ def build_vector_index(table: Table) -> None:
 def vector_segments(table: Table) -> int:
     """How many graphs the vector index consists of; 0 where there is none."""
     return sum(index.num_segments or 1 for index in table.list_indices() if index.columns == ["vector"])
-
-
-def prune(table: Table, *, older_than: dt.timedelta, unreferenced: bool = False) -> None:
-    """Compact files, bring the indexes up to date, remove versions older than that; ``unreferenced``: and each file
-    that no version names, which is safe only while nobody writes."""
-    table.optimize(cleanup_older_than=older_than, delete_unverified=unreferenced)

@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aethergrid_pipelines.stores.collections_file import CollectionEntry
-from aethergrid_pipelines.stores.lancedb_tables import (
-    LanceTables,
-    build_indexes,
-    build_vector_index,
-    prune,
-    vector_segments,
-)
+from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, compact, index_new_rows, remove_old_versions
+from aethergrid_pipelines.stores.lancedb_tables import LanceTables, build_indexes, build_vector_index, vector_segments
 from aethergrid_pipelines.stores.vectors import OptimiseReport
 
 if TYPE_CHECKING:
@@ -30,13 +25,10 @@ MOST_SEGMENTS = 8
 """Each optimisation adds a small graph for the new rows, and each is searched: beyond this many, one is built anew."""
 
 UNINDEXED_ROWS = 4_096
-UNINDEXED_SHARE = 8
-"""Rows outside the indexes, at least and as a part of all (1/8), from which on a writer refreshes. A lexical search of
-4,000 of them takes about 50 ms more. A refresh rewrites most of the table, so it has to wait for a share of it: each
-row is then rewritten about eight times while the table grows, whatever its size."""
+"""Rows outside the indexes from which on a writer adds them: a lexical search of so many takes about 50 ms more."""
 
 DATA_FILES = 64
-"""Each write adds a file, and each search opens all of them."""
+"""Small files from which on a writer makes one of them: each write adds one, and each search opens all of them."""
 
 
 def optimise(tables: LanceTables, entry: CollectionEntry, *, purge: bool) -> OptimiseReport:
@@ -57,16 +49,23 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
     The graph of the vectors is not built here: that takes memory and minutes, and below 100,000 rows a search without
     it takes some 40 ms.
     """
-    _give_back_memory()
     if not _wants_refresh(tables.open(entry)):
         return False
     # Without the writers' lock a write in between would make Lance start all over.
     with tables.writing(entry):
         table = tables.open(entry)
         if _wants_refresh(table):
-            tables.retried(lambda: prune(table, older_than=KEPT))
+            _tidy(tables, entry, indexing=_unindexed(table) > UNINDEXED_ROWS)
     _give_back_memory()
     return True
+
+
+def _tidy(tables: LanceTables, entry: CollectionEntry, *, indexing: bool = True) -> None:
+    # Each starts from the latest version: files that are one already need one segment only.
+    tables.retried(lambda: compact(tables.dataset(entry)))
+    if indexing:
+        tables.retried(lambda: index_new_rows(tables.dataset(entry)))
+    tables.retried(lambda: remove_old_versions(tables.dataset(entry), older_than=KEPT))
 
 
 def _give_back_memory() -> None:
@@ -78,10 +77,8 @@ def _give_back_memory() -> None:
 
 def _wants_refresh(table: Table) -> bool:
     stats: Any = table.stats()  # declared as a class, delivered as a dict
-    if stats["fragment_stats"]["num_fragments"] > DATA_FILES:
-        return True
-    rows: int = stats["num_rows"]
-    return _unindexed(table) > max(UNINDEXED_ROWS, rows // UNINDEXED_SHARE)
+    small_files = stats["fragment_stats"]["num_fragments"] - stats["num_rows"] // SEGMENT_ROWS
+    return small_files > DATA_FILES or _unindexed(table) > UNINDEXED_ROWS
 
 
 def _unindexed(table: Table) -> int:
@@ -97,7 +94,7 @@ def _refresh(tables: LanceTables, entry: CollectionEntry) -> list[str]:
     if _wants_graph(table):
         tables.retried(lambda: build_vector_index(table))
         actions.append("built the HNSW index of the vectors anew")
-    tables.retried(lambda: prune(table, older_than=KEPT))
+    _tidy(tables, entry)
     actions.append("compacted files, added new rows to the indexes, removed old versions")
     return actions
 
@@ -117,8 +114,7 @@ def _purge(tables: LanceTables, entry: CollectionEntry) -> list[str]:
         if vector_segments(table) or table.count_rows() > EXACT_ROWS:
             tables.retried(lambda: build_vector_index(table))
         # Zero would be refused with a warning; a millisecond later there is nothing that it would spare.
-        prune(table, older_than=dt.timedelta(milliseconds=1), unreferenced=True)
-        prune(table, older_than=dt.timedelta(milliseconds=1), unreferenced=True)
+        remove_old_versions(tables.dataset(entry), older_than=dt.timedelta(milliseconds=1), unreferenced=True)
     return ["wrote all rows again", "built all indexes anew", "removed every older version and unreferenced file"]
 
 
@@ -131,6 +127,7 @@ def _figures(tables: LanceTables, entry: CollectionEntry) -> dict[str, float]:
         "versions": len(table.list_versions()),
         "data_files": stats["fragment_stats"]["num_fragments"],
         "unindexed_rows": _unindexed(table),
+        "index_segments": max((index.num_segments or 1 for index in table.list_indices()), default=0),
         "vector_graphs": vector_segments(table),
     }
 

@@ -8,15 +8,17 @@ import multiprocessing
 import threading
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from aethergrid_pipelines.stores import lancedb_upkeep, lancedb_vectors
+from aethergrid_pipelines.stores import lancedb_segments, lancedb_upkeep, lancedb_vectors
 from aethergrid_pipelines.stores.lancedb_tables import vector_segments
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
 from aethergrid_pipelines_tests.contract.fragments import BODY, EMBEDDER, EVERYTHING, fragment, unit_vectors
 
+ALL: dict[str, Any] = {"where": EVERYTHING, "limit": 240, "boosts": BODY}
 SECRETS = {"content": "Limpopo", "body": "zanzibar", "near": "kilimanjaro", "far": "okavango", "title": "Serengeti"}
 
 
@@ -182,6 +184,34 @@ def test_a_writer_refreshes_when_enough_has_come_together(
     assert 1 < sum(refreshed) < 5
     assert store.optimise("Fragments").before["data_files"] < 12
     assert store.count("Fragments") == 12
+
+
+def test_segments_stop_growing_and_score_together_as_one_index_would(
+    store: LanceVectorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [fragment(n, body=f"shared {'rare ' * (n % 5)}{'other ' * (n % 7)}") for n in range(240)]
+    whole = LanceVectorStore(tmp_path / "whole")
+    whole.ensure("Fragments", dimension=16, embedder=EMBEDDER)
+    whole.upsert("Fragments", rows)
+    whole.optimise("Fragments")
+    monkeypatch.setattr(lancedb_upkeep, "UNINDEXED_ROWS", 5)
+    for module in (lancedb_upkeep, lancedb_segments):
+        monkeypatch.setattr(module, "SEGMENT_ROWS", 40)
+    for start in range(0, 240, 10):
+        store.upsert("Fragments", rows[start : start + 10])
+        assert store.refresh("Fragments")
+    store.delete("Fragments", [row.id for row in rows[:30]])
+    whole.delete("Fragments", [row.id for row in rows[:30]])
+
+    figures = store.optimise("Fragments").after
+    assert figures["index_segments"] >= 240 / 40 - 1
+    assert figures["data_files"] <= 2 * 240 / 40
+    found, expected = (
+        {hit.fragment.id: hit.score for hit in one.lexical("Fragments", ["rare", "other"], **ALL)}
+        for one in (store, whole)
+    )
+    assert len(found) > 150
+    assert found == pytest.approx(expected, rel=0.05)
 
 
 def test_a_table_that_an_interrupted_call_left_out_is_made_up_for(store: LanceVectorStore) -> None:
