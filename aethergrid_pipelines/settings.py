@@ -13,6 +13,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PLACEHOLDER_SECRETS = frozenset({"changeme", "change-me", "change_me", "secret", "password", "your-api-key", "sk-..."})
 
+SECRETS = (
+    *("postgres_url", "mongodb_url", "redis_url"),
+    *("openai_api_key", "anthropic_api_key", "answer_api_key", "api_key"),
+)
+
 LOCAL_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 
 
@@ -60,6 +65,21 @@ class Settings(BaseSettings):
     """Its address, where it is not OpenAI's own."""
     anthropic_api_key: SecretStr | None = None
     """The key for Anthropic's models."""
+
+    answer_model: str | None = Field(None, min_length=1, max_length=512)
+    """The model that answers questions, as its service calls it: `gpt-5`, `claude-sonnet-4-5`, `llama3.2`."""
+    answer_base_url: str | None = Field(None, pattern=r"^https?://")
+    """Its service, where it is neither OpenAI's nor Anthropic's own: `http://127.0.0.1:11434/v1` for Ollama."""
+    answer_api_key: SecretStr | None = None
+    """The key of that service, where it asks for one."""
+    answer_provider: Literal["openai", "anthropic"] | None = None
+    """Whose API it speaks; without it, Anthropic's to `claude-…` at Anthropic, else OpenAI's."""
+    answer_max_tokens: int = Field(1_024, ge=1, le=100_000)
+    """How many tokens an answer may have."""
+    answer_context_tokens: int = Field(4_000, ge=0, le=10_000_000)
+    """How many tokens of passages the model is given, where a question does not say."""
+    answer_timeout: float = Field(60.0, gt=0.0, le=3_600.0)
+    """How many seconds an answer may take, further attempts included."""
 
     capture_enabled: bool = True
     """Whether the API accepts conversations."""
@@ -109,7 +129,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _no_placeholders_in_production(self) -> Self:
         if self.environment == "production":
-            for name in ("postgres_url", "mongodb_url", "redis_url", "openai_api_key", "anthropic_api_key", "api_key"):
+            for name in SECRETS:
                 value: SecretStr | None = getattr(self, name)
                 if value is not None and _is_placeholder(value.get_secret_value()):
                     raise ValueError(f"{name.upper()} still holds a placeholder; set a real secret in production")

@@ -8,9 +8,22 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from aethergrid_pipelines.api import contextual, conversations, health, ingest, page, pipeline, problems, query, stats
+from aethergrid_pipelines.api import (
+    contextual,
+    conversations,
+    health,
+    ingest,
+    memory,
+    memory_ingest,
+    page,
+    pipeline,
+    problems,
+    query,
+    stats,
+)
 from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.guard import Guard
+from aethergrid_pipelines.api.jobs import Jobs
 from aethergrid_pipelines.api.mcp_mount import PATH, McpMount
 from aethergrid_pipelines.settings import Settings, load_settings
 
@@ -42,6 +55,7 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         components = Components(chosen)
         app.state.components = components
+        app.state.jobs = Jobs()
         app.state.probes = health.Probes(components)
         components.warm_up(warmed_up)
         yield
@@ -57,7 +71,7 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     )
     problems.install(app)
     app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
-    for room in (query, contextual, ingest, conversations, stats, pipeline, health):
+    for room in (query, contextual, memory, memory_ingest, ingest, conversations, stats, pipeline, health):
         app.include_router(room.router, prefix="/api")
     app.include_router(page.router)
     app.state.mcp = McpMount(lambda: app.state.components)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from aethergrid_pipelines.api.caches import Caches
 from aethergrid_pipelines.capture.spool import Spool, open_spool
 from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
+from aethergrid_pipelines.query.answering import Answerer
 from aethergrid_pipelines.query.cached import CachedSearch
 from aethergrid_pipelines.query.contextual import Packer
-from aethergrid_pipelines.query.opening import open_search
+from aethergrid_pipelines.query.opening import open_answerer, open_search
 from aethergrid_pipelines.query.records import SearchRequest
 from aethergrid_pipelines.query.search import Search
 from aethergrid_pipelines.settings import Settings
@@ -35,7 +36,18 @@ UNREADY = (StoreUnavailable, EmbedderUnavailable, UnknownEmbedder, DimensionMism
 
 WARM_UP_SECONDS = 15.0
 
-CLOSING = ("spool", "packer", "answers", "search", "caches", "embedder", "vectors", "catalog", "conversations")
+CLOSING = (
+    "spool",
+    "answerer",
+    "packer",
+    "answers",
+    "search",
+    "caches",
+    "embedder",
+    "vectors",
+    "catalog",
+    "conversations",
+)
 """The order in which components are closed."""
 
 
@@ -93,6 +105,10 @@ class Components:
     @property
     def packer(self) -> Packer:
         return self._once("packer", lambda: Packer(self.search, self.vectors))
+
+    @property
+    def answerer(self) -> Answerer:
+        return self._once("answerer", lambda: open_answerer(self.settings, self.packer))
 
     def stores(self) -> "Stores":
         """All of them as the flow takes them; closing is done here."""

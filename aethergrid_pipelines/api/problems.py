@@ -13,6 +13,13 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable, UnknownEmbedder
+from aethergrid_pipelines.query.language_model import (
+    ModelFailure,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    NoModel,
+)
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch
 
@@ -72,6 +79,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(CollectionMissing)(_retry_later)
     app.exception_handler(UnknownEmbedder)(_misconfigured)
     app.exception_handler(DimensionMismatch)(_misconfigured)
+    app.exception_handler(ModelFailure)(_model_failed)
     app.exception_handler(Exception)(_unexpected)
 
 
@@ -125,6 +133,19 @@ def _retry_later(_: Request, error: Exception) -> JSONResponse:
 def _misconfigured(_: Request, error: Exception) -> JSONResponse:
     logger.error("%s", error)
     return problem(503, str(error))
+
+
+def _model_failed(_: Request, error: Exception) -> JSONResponse:
+    return failed(error)
+
+
+def failed(error: Exception) -> JSONResponse:
+    """A ``ModelFailure`` as a problem."""
+    logger.warning("%s", error)
+    statuses = {NoModel: 503, ModelRefused: 502, ModelTimeout: 504}
+    status = next((found for kind, found in statuses.items() if isinstance(error, kind)), 503)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, ModelUnavailable) else None
+    return problem(status, str(error), headers=headers)
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:

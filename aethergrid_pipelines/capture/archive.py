@@ -149,6 +149,16 @@ class Archive:
             query = "SELECT count(*) FROM held WHERE conversation = ?"
             return int(index.execute(query, (conversation_id,)).fetchone()[0])
 
+    def copies(self, conversation_id: str) -> list[Path]:
+        """The copies that hold a conversation, the latest written first; each may hold others, too."""
+        if not self._there():
+            return []
+        with self._index() as index:
+            query = "SELECT name FROM held WHERE conversation = ?"
+            names = [row[0] for row in index.execute(query, (conversation_id,))]
+        found = [(path.stat().st_mtime, path) for name in names if (path := self.folder / name).exists()]
+        return [path for _, path in sorted(found, reverse=True)]
+
     def holds(self, path: Path) -> bool:
         """Whether there is a copy of this transcript."""
         if not self._there():

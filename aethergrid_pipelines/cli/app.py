@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from aethergrid_pipelines.cli import (
+    answering,
     asking,
     connecting,
     doctor,
@@ -68,6 +69,7 @@ def main(
 app.command("import")(importing.import_conversations)
 app.command("watch")(watching.watch)
 app.command("query")(asking.query)
+app.command("ask")(answering.ask)
 app.command("context")(packing.context)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)

@@ -8,6 +8,7 @@ def explained(error: Exception) -> str | None:
     from pydantic import ValidationError
 
     from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable, UnknownEmbedder
+    from aethergrid_pipelines.query.language_model import ModelFailure
     from aethergrid_pipelines.stores.errors import StoreUnavailable
     from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch
 
@@ -15,7 +16,7 @@ def explained(error: Exception) -> str | None:
         return "; ".join(_mistake(dict(found), of_settings=error.title == "Settings") for found in error.errors())
     if isinstance(error, StoreUnavailable):
         return f"{in_one_line(error)}. `aethergrid doctor` looks at every component"
-    if isinstance(error, EmbedderUnavailable | UnknownEmbedder | DimensionMismatch | CollectionMissing):
+    if isinstance(error, EmbedderUnavailable | UnknownEmbedder | DimensionMismatch | CollectionMissing | ModelFailure):
         return in_one_line(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)

@@ -1,9 +1,12 @@
-"""A search over what the settings select."""
+"""Search and answers over what the settings select."""
 
 import re
 
 from aethergrid_pipelines.embedders.protocol import Embedder, UnknownEmbedder
+from aethergrid_pipelines.query.answering import Answerer
+from aethergrid_pipelines.query.contextual import Packer
 from aethergrid_pipelines.query.search import Search
+from aethergrid_pipelines.query.select_model import open_model
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.vectors import VectorStore
 
@@ -11,6 +14,16 @@ from aethergrid_pipelines.stores.vectors import VectorStore
 def open_search(settings: Settings, vectors: VectorStore, embedder: Embedder) -> Search:
     """The search of these stores, which also answers from an index that another known embedder built."""
     return Search(vectors, embedder, space=settings.space, reopen=lambda name: embedder_named(settings, name))
+
+
+def open_answerer(settings: Settings, packer: Packer) -> Answerer:
+    """What answers from the packs of ``packer`` by the model of these settings. Raises ``NoModel``."""
+    return Answerer(
+        packer,
+        open_model(settings),
+        token_budget=settings.answer_context_tokens,
+        max_tokens=settings.answer_max_tokens,
+    )
 
 
 def embedder_named(settings: Settings, name: str) -> Embedder:
