@@ -147,10 +147,13 @@ def _speaker(hits: Sequence[bool]) -> Column:
 
 
 def _kind(question: Question, fragments: Sequence[Fragment]) -> dict[str, Column]:
-    kinds = [frozenset(fragment.traits.split()) for fragment in fragments]
+    # Few kinds occur, however many fragments there are.
+    known = {written: at for at, written in enumerate(dict.fromkeys(fragment.traits for fragment in fragments))}
+    kinds = [frozenset(written.split()) for written in known]
+    kind_of = [known[fragment.traits] for fragment in fragments]
 
     def have(*names: str) -> Column:
-        return np.array([not kind.isdisjoint(names) for kind in kinds], dtype=np.float64)
+        return np.array([not kind.isdisjoint(names) for kind in kinds], dtype=np.float64)[kind_of]
 
     name = (have(traits.NAME, traits.NAMES) + have(traits.NAMES)) / 2
     return {

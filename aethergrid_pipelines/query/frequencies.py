@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+from ahocorasick_rs import AhoCorasick, MatchKind
 from numpy.typing import NDArray
 
 from aethergrid_pipelines.records.flow import Fragment
@@ -46,16 +47,17 @@ class Frequencies:
 def frequencies(fragments: Sequence[Fragment], terms: Sequence[str]) -> Frequencies:
     """Those of ``terms``, which are distinct, in ``fragments``, of which there is at least one."""
     column = {term: at for at, term in enumerate(terms)}
-    own, lengths = _counts([fragment.body for fragment in fragments], column)
-    near, near_lengths = _counts([fragment.near for fragment in fragments], column)
-    far, far_lengths = _counts([fragment.far for fragment in fragments], column)
+    bodies = [fragment.body for fragment in fragments]
+    texts = [*bodies, *(fragment.near for fragment in fragments), *(fragment.far for fragment in fragments)]
+    counts, sizes = _counts(texts, column)
+    (own, near, far), (lengths, near_lengths, far_lengths) = np.split(counts, 3), np.split(sizes, 3)
     among = (own > 0).sum(axis=0)
     size = COLLECTION * len(fragments)
     return Frequencies(
         window=_saturated(own + NEAR * near + FAR * far, lengths + NEAR * near_lengths + FAR * far_lengths),
         idf=np.log1p((size - among + 0.5) / (among + 0.5)),
         lengths=lengths,
-        special=_special([fragment.body for fragment in fragments]),
+        special=_special(bodies),
     )
 
 
@@ -67,17 +69,22 @@ def _special(texts: Sequence[str]) -> Matrix:
 
 
 def _counts(texts: Sequence[str], column: dict[str, int]) -> tuple[Matrix, Matrix]:
-    """How often each term occurs in each text, and how many terms a text has."""
-    places: list[int] = []
-    lengths = []
-    width = len(column)
-    for row, text in enumerate(texts):
-        words = text.split()
-        lengths.append(len(words))
-        start = row * width
-        places += [start + column[word] for word in words if word in column]
-    counts = np.bincount(np.array(places, dtype=np.int64), minlength=width * len(texts)).reshape(len(texts), width)
-    return counts.astype(np.float64), np.array(lengths, dtype=np.float64)
+    """How often each term occurs in each text, and how many terms a text has.
+
+    Texts are terms joined by single spaces, and few of them are asked for, so they are looked for in one pass over all
+    texts: less than half of what splitting them takes.
+    """
+    lengths = np.array([text.count(" ") + 1 if text else 0 for text in texts], dtype=np.float64)
+    if not column:
+        return np.zeros((len(texts), 0)), lengths
+    # A space before and after each text; two terms that follow each other share one, hence overlapping.
+    ends = np.cumsum([len(text) + 2 for text in texts])
+    sought = AhoCorasick([f" {term} " for term in column], matchkind=MatchKind.Standard)
+    found = sought.find_matches_as_indexes("".join(f" {text} " for text in texts), overlapping=True)
+    matches = np.array(found, dtype=np.int64).reshape(-1, 3)
+    rows = np.searchsorted(ends, matches[:, 1], side="right")
+    counts = np.bincount(rows * len(column) + matches[:, 0], minlength=len(texts) * len(column))
+    return counts.reshape(len(texts), len(column)).astype(np.float64), lengths
 
 
 def _saturated(counts: Matrix, lengths: Matrix) -> Matrix:

@@ -60,7 +60,8 @@ def rank(
     parts = np.stack([weights[name] * figures[name] for name in names], axis=1)
     if recency is not None:
         parts *= np.array([[recency.factor(candidate.fragment.timestamp)] for candidate in candidates])
-    scores = parts.sum(axis=1)
+    scores = parts.sum(axis=1).tolist()
+    rows = parts.tolist()
     order = sorted(
         range(len(candidates)),
         # Sums of the same figures in another order differ in their last digits.
@@ -69,8 +70,8 @@ def rank(
     return [
         Ranked(
             candidates[at],
-            float(scores[at]),
-            parts={name: float(part) for name, part in zip(names, parts[at], strict=True) if part},
+            scores[at],
+            parts={name: part for name, part in zip(names, rows[at], strict=True) if part},
         )
         for at in order
     ]

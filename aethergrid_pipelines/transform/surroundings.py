@@ -5,6 +5,7 @@ already, so nothing is embedded for it: not for a new neighbour either.
 """
 
 import base64
+import binascii
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -37,10 +38,9 @@ def surroundings(vectors: NDArray[np.float32], sessions: Sequence[int]) -> list[
 
 def directions(written: Iterable[str], dimension: int) -> NDArray[np.float32]:
     """The means as vectors of length 1, shape (texts, dimension); zero for one of another dimension, as ""."""
-    read = [np.frombuffer(base64.b64decode(text), np.int8) for text in written]
-    rows = [row if row.size == dimension else np.zeros(dimension, np.int8) for row in read]
-    if not rows:
-        return np.zeros((0, dimension), np.float32)
-    matrix = np.stack(rows).astype(np.float32)
+    read = [binascii.a2b_base64(text) for text in written]
+    nothing = bytes(dimension)
+    whole = b"".join(row if len(row) == dimension else nothing for row in read)
+    matrix = np.frombuffer(whole, np.int8).reshape(len(read), dimension).astype(np.float32)
     lengths: NDArray[np.float32] = np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
     return matrix / lengths
