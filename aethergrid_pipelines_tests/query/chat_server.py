@@ -68,12 +68,13 @@ def openai_events(reply: Reply) -> list[Item]:
     """A chat completion in chunks, the account of tokens last."""
     about = {"id": "c1", "object": "chat.completion.chunk", "model": "test"}
     texts: list[Item] = [{"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in reply.pieces]
-    chunks = [{**about, "choices": [choice]} for choice in texts]
+    chunks: list[Item] = [{**about, "choices": [choice]} for choice in texts]
     if reply.fail is not None:
         chunks[reply.fail :] = [{"error": {"message": "the model crashed", "type": "server_error"}}]
     elif reply.ends:
         chunks.append({**about, "choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish}]})
-        chunks.append({**about, "choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 7}})
+        usage: Item = {"prompt_tokens": 90, "completion_tokens": 7}
+        chunks.append({**about, "choices": [], "usage": usage})
     return chunks
 
 

@@ -29,13 +29,13 @@ def server() -> Iterator[ChatServer]:
 
 @pytest.fixture(params=["openai", "anthropic"])
 def model(request: pytest.FixtureRequest, server: ChatServer) -> Iterator[LanguageModel]:
-    found: LanguageModel
+    found: OpenAiModel | AnthropicModel
     if request.param == "openai":
         found = OpenAiModel("test", base_url=server.url, api_key=None, timeout=20)
     else:
         found = AnthropicModel("test", base_url=server.root, api_key=None, timeout=20)
     # Waits are asked for, and not waited.
-    found._requests._sleep = lambda _: None  # type: ignore[attr-defined]
+    found._requests._sleep = lambda _: None
     yield found
     found.close()
 
@@ -95,11 +95,12 @@ def test_an_answer_that_breaks_off_is_told_so_after_its_first_pieces(
     server: ChatServer, model: LanguageModel, broken: Reply
 ) -> None:
     server.script.append(broken)
-    pieces = []
+    pieces: list[str | Finished] = []
 
     with pytest.raises(ModelUnavailable, match="broke off"):
         pieces.extend(model.stream(PROMPT))
 
+    # What was shown cannot be taken back, so nobody is asked again.
     assert len(server.requests) == 1
 
 
