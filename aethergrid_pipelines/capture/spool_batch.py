@@ -8,7 +8,7 @@ from typing import Self
 from aethergrid_pipelines.capture.batch import TOO_LARGE, Batch
 from aethergrid_pipelines.capture.protocol import Captured
 from aethergrid_pipelines.capture.spool_folder import REFUSED, SpoolFolder
-from aethergrid_pipelines.capture.spool_lines import DamagedLine, decode
+from aethergrid_pipelines.capture.spool_lines import DamagedLine, decode, forgets
 from aethergrid_pipelines.stores.conversations import Appended, ConversationStore
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,16 @@ class SpoolBatch:
                     outcomes |= _append(store, [one])
                 except ValueError as error:
                     reasons[one.message.id] = str(error)
-        return [self._outcome(line, one, outcomes, reasons, folder) for line, one in self.lines]
+        # Only now, so that the store has something of which to remember that it was forgotten.
+        forgotten = {one.conversation.id for line, one in self.lines if one is not None and forgets(line)}
+        for identifier in forgotten:
+            store.forget(identifier)
+        return [
+            Appended.FORGOTTEN
+            if one is not None and one.conversation.id in forgotten
+            else self._outcome(line, one, outcomes, reasons, folder)
+            for line, one in self.lines
+        ]
 
     def _outcome(
         self,

@@ -39,6 +39,7 @@ class SpoolDrainer:
 
     def __init__(self, folder: SpoolFolder, store: Callable[[], ConversationStore]) -> None:
         self._folder = folder
+        self._storing = folder.storing()
         self._store = store
         self._behind = False
         self._tickets: deque[Ticket] = deque()
@@ -154,12 +155,14 @@ class SpoolDrainer:
 
     def _store_part(self, path: Path, start: int, end: int) -> tuple[list[Appended | None], int]:
         """Store a batch; returns an outcome per line, and the offset behind the last of them."""
-        try:
-            batch = SpoolBatch.read(path, start, end)
-        except FileNotFoundError:
-            # It was the oldest, and the budget is used up (SPOOL_WHEN_FULL=drop-oldest).
-            return [], end
-        return batch.append_to(self._store(), self._folder), batch.end
+        store = self._store()
+        with self._storing:
+            try:
+                batch = SpoolBatch.read(path, start, end)
+            except FileNotFoundError:
+                # It was the oldest, and the budget is used up (SPOOL_WHEN_FULL=drop-oldest).
+                return [], end
+            return batch.append_to(store, self._folder), batch.end
 
     def _tell(self, first: int, outcomes: list[Appended | None]) -> None:
         with self._tickets_lock:

@@ -54,6 +54,11 @@ class SpoolFolder:
         """Whoever holds this lock may move what dead processes left into the store: one at a time."""
         return FileLock(self.path / "drain.lock", thread_local=False, poll_interval=0.005)
 
+    def storing(self) -> FileLock:
+        """Whoever holds this lock may read a batch and store it, or erase what is spooled: a conversation that is
+        forgotten is then either in the store already, or never gets there."""
+        return FileLock(self.path / "storing.lock", thread_local=False, poll_interval=0.005)
+
     def join(self) -> tuple[int, FileLock]:
         """Become a writer: a number greater than those of all who wrote before, and the lock that says who lives."""
         with FileLock(self.path / "join.lock", poll_interval=0.005):

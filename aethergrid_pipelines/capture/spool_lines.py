@@ -59,6 +59,27 @@ def decode(line: bytes) -> tuple[Conversation, Message]:
         raise DamagedLine(f"not a spooled message: {type(error).__name__}") from None
 
 
+_TO_FORGET = b'{"forget":true,'
+
+
+def to_forget(line: bytes) -> bytes:
+    """A line of the same length, for the same message, without anything that was said in it or about it: its
+    conversation is to be forgotten. Raises :class:`DamagedLine`."""
+    conversation, message = decode(line)
+    about = conversation.model_dump(include={"id", "space", "source", "native_id"})
+    names = {"id", "conversation_id", "native_id", "timestamp", "role"}
+    said = {**message.model_dump(include=names), "content": "", "origin": {"path": ""}}
+    fields = {"forget": True, "at": _checked(line)["at"], "conversation": about, "message": said}
+    # What is left out is longer than what is added: names of fields that have a default.
+    blank = _as_json(fields).encode("utf-8", "surrogatepass").ljust(len(line) - PREFIX - 1)
+    return b"%08x %08x %b\n" % (len(blank), zlib.crc32(blank), blank)
+
+
+def forgets(line: bytes) -> bool:
+    """Whether a line is one that :func:`to_forget` made."""
+    return line.startswith(_TO_FORGET, PREFIX)
+
+
 def spooled_at(line: bytes) -> dt.datetime | None:
     """When a line was spooled; ``None`` for a damaged one."""
     try:

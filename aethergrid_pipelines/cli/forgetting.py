@@ -20,8 +20,9 @@ def forget(
     from aethergrid_pipelines.settings import load_settings
 
     with open_stores(load_settings()) as stores:
-        state = next(stores.conversations.states(ids=[conversation]), None)
-        if state is not None and not yes:
+        # Who does not want to be asked can have forgotten what is spooled while the store does not answer.
+        state = None if yes else next(stores.conversations.states(ids=[conversation]), None)
+        if state is not None:
             title = printable(state.conversation.title or "Untitled")
             errors().print(f"{title}: {state.message_count} messages, {state.day}", markup=False)
             typer.confirm("Erase it for good?", abort=True, err=True)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Table, func, select
 
 from aethergrid_pipelines.capture.archive import Archive, archive_path
+from aethergrid_pipelines.capture.spool import spool_path
+from aethergrid_pipelines.capture.spool_erase import erase_spooled, spooled_of
+from aethergrid_pipelines.capture.spool_folder import SpoolFolder
 from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.flow.stores import Stores
@@ -20,6 +23,7 @@ from aethergrid_pipelines.records.tables import (
     table_of,
 )
 from aethergrid_pipelines.stores.cache import ANSWERS
+from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.select import open_shared_cache
 
 logger = logging.getLogger(__name__)
@@ -39,12 +43,18 @@ ATTEMPTS = 5
 
 def forget(stores: Stores, conversation_id: str, *, run_id: str) -> Forgotten:
     """Erase a conversation everywhere, also from the files of the embedded stores, with every archived transcript of
-    this machine that holds it. Idempotent."""
+    this machine that holds it, and what of it waits in this machine's spool. Idempotent.
+
+    Raises ``StoreUnavailable``. Where the conversation store does not answer, what is spooled is erased, and the store
+    forgets the conversation before it takes anything else of it.
+    """
+    spool = SpoolFolder(spool_path(stores.settings))
+    spooled = erase_spooled(spool, conversation_id)
     ledger = table_of(FragmentRow)
     mine = select(ledger.c.collection).where(ledger.c.conversation_id == conversation_id).distinct()
     with stores.catalog.reading() as connection:
         collections = set(connection.execute(mine).scalars())
-    found = stores.conversations.forget(conversation_id) or bool(collections)
+    found = _forget_stored(stores, conversation_id, spooled=spooled) or bool(collections) or spooled > 0
     # After the store: whoever copies a transcript from now on sees that this conversation is forgotten.
     archive = Archive(archive_path(stores.settings))
     found = archive.erase(conversation_id) > 0 or found
@@ -53,7 +63,8 @@ def forget(stores: Stores, conversation_id: str, *, run_id: str) -> Forgotten:
     left: dict[str, int] = {}
     for _ in range(ATTEMPTS):
         materialise_all(stores, Scope.conversations([conversation_id]), run_id=run_id)
-        left = remains(stores, conversation_id, sorted(collections)) | {"archive": archive.holding(conversation_id)}
+        left = remains(stores, conversation_id, sorted(collections))
+        left |= {"archive": archive.holding(conversation_id), "spool": spooled_of(spool, conversation_id)}
         if not any(left.values()):
             break
     for collection in sorted(collections):
@@ -72,6 +83,16 @@ def _forget_answers(stores: Stores) -> None:
         seconds = stores.settings.cache_seconds
         logger.warning("Redis does not answer; what it keeps of answers it gives up by itself within %s s", seconds)
     shared.close()
+
+
+def _forget_stored(stores: Stores, conversation_id: str, *, spooled: int) -> bool:
+    try:
+        return stores.conversations.forget(conversation_id)
+    except StoreUnavailable as error:
+        if not spooled:
+            raise
+        told = f"{error}; {spooled} spooled messages are erased, and the store forgets the rest when it answers"
+        raise StoreUnavailable(told) from error
 
 
 def remains(stores: Stores, conversation_id: str, collections: list[str]) -> dict[str, int]:

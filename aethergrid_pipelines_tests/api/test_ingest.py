@@ -243,6 +243,30 @@ def test_what_comes_in_while_the_store_is_down_is_stored_when_it_is_back(
     assert message["content"] == MESSAGE["content"]
 
 
+def test_what_is_only_spooled_can_be_forgotten_while_the_store_is_down(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "home" / "conversations.db"
+    blocked.mkdir(parents=True)
+    monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
+
+    with TestClient(create_app(load_settings())) as client:
+        [conversation] = client.post("/api/ingest", json=MESSAGE).json()["conversationIds"]
+        down = client.delete(f"/api/conversations/{conversation}")
+        spooled = [path.read_bytes() for path in (tmp_path / "home" / "spool").glob("*.spool")]
+        blocked.rmdir()
+        wait_until(lambda: client.get("/api/stats").json()["spool"]["records"] == 0)
+        read = client.get(f"/api/conversations/{conversation}")
+        again = client.post("/api/ingest", json=MESSAGE)
+
+    assert down.status_code == 503
+    assert "1 spooled messages are erased" in down.json()["detail"]
+    assert len(spooled) == 1
+    assert MESSAGE["content"].encode() not in spooled[0]
+    assert read.status_code == 404
+    assert again.json()["account"]["skipped"] == {"forgotten": 1}
+
+
 def test_what_can_neither_be_stored_nor_spooled_is_a_503_that_says_when_to_come_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
