@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ class Home:
     folder: Path
     stores: Stores
     asking: Search
+    variables: Mapping[str, str]
+    """What a child process needs beside the folder to mean the same stores."""
 
     def import_and_materialise(self, paths: Sequence[str | Path]) -> None:
         """Import files and run the six assets over all days, with their checks, as the sensor would."""
@@ -41,20 +43,22 @@ class Home:
 
 
 @contextmanager
-def fresh_home(*, embedder: Embedder | None = None) -> Iterator[Home]:
-    """A home that is gone afterwards, on embedded stores whatever servers the caller's settings name.
+def fresh_home(*, embedder: Embedder | None = None, variables: Mapping[str, str] | None = None) -> Iterator[Home]:
+    """A home that is gone afterwards, on embedded stores whatever servers the caller's settings name; ``variables``
+    name those that are meant.
 
-    The model is taken from where those keep it. With ``embedder``, that one takes its place.
+    The model is taken from where the settings keep it. With ``embedder``, that one takes its place.
     """
     models = load_settings().models_path
     with tempfile.TemporaryDirectory(prefix="aethergrid-benchmark-") as folder:
         select_embedded(Path(folder), models if embedder is None else Path(folder) / "models")
+        os.environ.update(variables or {})
         with open_stores(Settings()) as stores:
             if embedder is not None:
                 stores.embedder.close()
                 stores.embedder = embedder
             asking = Search(stores.vectors, stores.embedder)
-            yield Home(Path(folder), stores, asking)
+            yield Home(Path(folder), stores, asking, variables or {})
             asking.close()
 
 

@@ -74,14 +74,13 @@ class Server:
 class Api(Server):
     """The query service."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **variables: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._client = httpx.Client(base_url=self.url, timeout=60)
         application = ["--factory", "aethergrid_pipelines.api.app:create_app"]
-        super().__init__(
-            "api", home, [sys.executable, "-m", "uvicorn", *application, "--host", "127.0.0.1", "--port", str(port)]
-        )
+        command = [sys.executable, "-m", "uvicorn", *application, "--host", "127.0.0.1", "--port", str(port)]
+        super().__init__("api", home, command, **variables)
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """The hits of a query."""

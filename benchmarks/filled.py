@@ -1,0 +1,95 @@
+"""An index of so many fragments, made by the product's own flow, on either vector store."""
+
+import os
+import random
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count, islice
+
+from aethergrid_pipelines.demo import import_files
+from aethergrid_pipelines.embedders.local import LocalEmbedder
+from aethergrid_pipelines.flow.engine import materialise_all
+from aethergrid_pipelines.flow.scope import Scope
+from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.settings import load_settings
+from benchmarks.generate import conversation, write
+from benchmarks.home import Home, fresh_home
+from benchmarks.phrase_embedder import PhraseEmbedder
+from benchmarks.words import ACTIONS, OBJECTS, OPENINGS, SUBJECTS
+
+CONVERSATIONS_AT_ONCE = 400
+ASKED = (
+    "Why does {subject} {action} {object}?",
+    "when did {subject} {action} {object}",
+    "{opening}, what happens to {object}?",
+    "{subject} {action} {object}",
+    "Which model said that {subject} {action} {object}?",
+    "how many {object} were there {opening}",
+)
+
+
+@contextmanager
+def filled_home(fragments: int, store: str) -> Iterator[Home]:
+    """A home of at least so many fragments on ``lancedb`` or ``weaviate`` (at ``WEAVIATE_URL``, in a collection of its
+    own that is deleted afterwards), searched with the real local embedder."""
+    settings = load_settings()
+    server = {"WEAVIATE_URL": settings.weaviate_url, "WEAVIATE_GRPC_PORT": str(settings.weaviate_grpc_port)}
+    local = LocalEmbedder(settings.models_path)
+    embedder = PhraseEmbedder(local)
+    variables: dict[str, str] = {}
+    if store == "weaviate":
+        if not settings.weaviate_url:
+            raise SystemExit("WEAVIATE_URL is not set: `make services` starts the server and prints it")
+        name = f"Bench{uuid.uuid4().hex[:12]}"
+        variables = {key: value for key, value in server.items() if value} | {"VECTOR_COLLECTION": name}
+    with fresh_home(embedder=embedder, variables=variables) as home:
+        try:
+            fill(home, fragments)
+            yield home
+        finally:
+            if variables:
+                delete_collections(home.stores, variables["VECTOR_COLLECTION"])
+            for variable in variables:
+                os.environ.pop(variable, None)
+
+
+def fill(home: Home, fragments: int) -> int:
+    """Generate, import and process conversations until the index holds so many fragments; how many it holds."""
+    numbers = count()
+    stores = home.stores
+    while True:
+        active = stores.vectors.active()
+        there = stores.vectors.count(active[0]) if active else 0
+        if active and there >= fragments:
+            stores.vectors.optimise(active[0])
+            return there
+        # A conversation has about a dozen fragments.
+        part = islice(numbers, min(CONVERSATIONS_AT_ONCE, (fragments - there) // 12 + 1))
+        file = home.folder / "part.jsonl"
+        write(file, (record for number in part for record in conversation(number)))
+        import_files(stores, [file])
+        file.unlink()
+        materialise_all(stores, Scope(), run_id="benchmark")
+
+
+def questions(number: int, *, seed: int = 0) -> list[str]:
+    """So many different questions about what was said."""
+    rng, asked = random.Random(seed), dict[str, None]()
+    while len(asked) < number:
+        words = {"subject": rng.choice(SUBJECTS), "action": rng.choice(ACTIONS), "object": rng.choice(OBJECTS)}
+        asked[rng.choice(ASKED).format(opening=rng.choice(OPENINGS), **words)] = None
+    return list(asked)
+
+
+def delete_collections(stores: Stores, prefix: str) -> None:
+    """Take what a benchmark made off the Weaviate server."""
+    import weaviate
+
+    settings = stores.settings
+    host, port = (settings.weaviate_url or "").removeprefix("http://").split(":")
+    with weaviate.connect_to_local(host, int(port), settings.weaviate_grpc_port) as client:
+        client.alias.delete(alias_name=prefix)
+        for name in client.collections.list_all():
+            if name.startswith(prefix):
+                client.collections.delete(name)
