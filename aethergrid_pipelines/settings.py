@@ -15,7 +15,7 @@ PLACEHOLDER_SECRETS = frozenset({"changeme", "change-me", "change_me", "secret",
 
 SECRETS = (
     *("postgres_url", "mongodb_url", "redis_url"),
-    *("openai_api_key", "anthropic_api_key", "answer_api_key", "api_key"),
+    *("openai_api_key", "anthropic_api_key", "gemini_api_key", "local_api_key", "answer_api_key", "api_key"),
 )
 
 LOCAL_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
@@ -65,6 +65,18 @@ class Settings(BaseSettings):
     """Its address, where it is not OpenAI's own."""
     anthropic_api_key: SecretStr | None = None
     """The key for Anthropic's models."""
+    anthropic_base_url: str = Field("https://api.anthropic.com", pattern=r"^https?://")
+    """Where these are, for `aethergrid adapters`."""
+    gemini_api_key: SecretStr | None = None
+    """The key for Google's Gemini."""
+    gemini_base_url: str = Field("https://generativelanguage.googleapis.com/v1beta/openai", pattern=r"^https?://")
+    """Its OpenAI-compatible endpoint."""
+    local_base_url: str = Field("http://127.0.0.1:11434/v1", pattern=r"^https?://")
+    """A server of models of one's own that speaks OpenAI's interface: Ollama, vLLM, LM Studio."""
+    local_api_key: SecretStr | None = None
+    """Its key, where it asks for one."""
+    adapter_models: str | None = Field(None, pattern=r"^\s*[^=,]+=[^=,]+(,[^=,]+=[^=,]+)*\s*$")
+    """Which model each adapter means, where it is not its own choice: `claude=claude-opus-4-5,local=qwen3:8b`."""
 
     answer_model: str | None = Field(None, min_length=1, max_length=512)
     """The model that answers questions, as its service calls it: `gpt-5`, `claude-sonnet-4-5`, `llama3.2`."""
@@ -139,6 +151,12 @@ class Settings(BaseSettings):
     def home_path(self) -> Path:
         """``AETHERGRID_HOME`` with ``~`` expanded; not created here."""
         return self.home.expanduser().resolve()
+
+    @property
+    def models_of_adapters(self) -> dict[str, str]:
+        """``ADAPTER_MODELS`` by the adapter's name."""
+        pairs = (pair.partition("=") for pair in (self.adapter_models or "").split(",") if pair.strip())
+        return {name.strip(): model.strip() for name, _, model in pairs}
 
     @property
     def models_path(self) -> Path:

@@ -15,8 +15,18 @@ MAY_KNOW = {
     "embedders": {"records", "settings", *PROTOCOLS},
     # The journal of imports implements a protocol of capture.
     "stores": {"records", "settings", "embedders.protocol", "capture.account", "capture.protocol"},
-    "capture": {"records", "settings", "adapters", *PROTOCOLS},
-    "adapters": {"records"},
+    "capture": {"records", "settings", *PROTOCOLS},
+    # What the families have in common is done elsewhere; Claude's form is read as the proxy reads it.
+    "adapters": {
+        "records",
+        "settings",
+        "capture",
+        "embedders",
+        "query",
+        "proxy.anthropic_messages",
+        "proxy.turn",
+        *PROTOCOLS,
+    },
     "query": {"records", "transform", "embedders", "settings", *PROTOCOLS},
     # An edge as api/ is; it opens the same components and has the same guard.
     "mcp_server": {

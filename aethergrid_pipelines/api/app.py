@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from aethergrid_pipelines.api import (
+    adapters,
     contextual,
     conversations,
     health,
@@ -71,7 +72,7 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     )
     problems.install(app)
     app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
-    for room in (query, contextual, memory, memory_ingest, ingest, conversations, stats, pipeline, health):
+    for room in (query, contextual, memory, memory_ingest, ingest, conversations, stats, pipeline, adapters, health):
         app.include_router(room.router, prefix="/api")
     app.include_router(page.router)
     app.state.mcp = McpMount(lambda: app.state.components)

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from aethergrid_pipelines.cli import (
+    adapting,
     answering,
     asking,
     connecting,
@@ -79,3 +80,4 @@ app.command("process")(processing.process)
 app.command("serve")(serving.serve)
 app.command("proxy")(proxying.proxy)
 app.command("mcp")(connecting.mcp)
+app.command("adapters")(adapting.adapters)

@@ -17,7 +17,7 @@ _GROWING = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delt
 
 def read(exchange: Exchange, asked: dict[str, Any]) -> Told:
     """What was said. Raises ``UnfitField`` for a message that cannot be read."""
-    turns = [turn for message in asked.get("messages", []) for turn in _turns(message)]
+    turns = [turn for message in asked.get("messages", []) for turn in turns_of(message)]
     system = _turn(Role.SYSTEM, _blocks(asked.get("system") or "")).content
     answered = _joined(exchange.events()) if exchange.streamed else exchange.answered() or {}
     blocks = _blocks(answered.get("content") or [])
@@ -29,8 +29,9 @@ def read(exchange: Exchange, asked: dict[str, Any]) -> Told:
     return Told(turns, answer, system or None, ended=bool(answered.get("ended")))
 
 
-def _turns(message: dict[str, Any]) -> list[Turn]:
-    """A message as turns: results of tools stand in the messages of users, and are turns of their own."""
+def turns_of(message: dict[str, Any]) -> list[Turn]:
+    """A message as turns: results of tools stand in the messages of users, and are turns of their own. Raises
+    ``UnfitField``."""
     blocks = _blocks(message.get("content"))
     if message.get("role") != "user":
         return [_turn(Role.ASSISTANT, blocks)]
