@@ -200,6 +200,7 @@ def serve(services: list[Service], home: Path) -> None:
         **os.environ,
         "AETHERGRID_HOME": str(home),
         "DAGSTER_HOME": str(dagster),
+        "DAGSTER_URL": os.environ.get("DAGSTER_URL") or f"http://127.0.0.1:{ui_port}",
         "GX_ANALYTICS_ENABLED": "false",
         "PYTHONUNBUFFERED": "1",
     }
@@ -222,7 +223,8 @@ def serve(services: list[Service], home: Path) -> None:
         console.print(f"Loading the sample conversations; watch them at {ui}/assets …")
         first_answer(api, load_samples(environment, logs / "samples.log"))
     console.print(
-        f"\n  Dagster UI   {ui}/assets\n  API          {api}/docs\n  logs         {logs}\n  memory       {home}\n\n"
+        f"\n  search       {api}/\n  Dagster UI   {ui}/assets\n  API          {api}/docs\n"
+        f"  logs         {logs}\n  memory       {home}\n\n"
         "Ctrl-C stops everything."
     )
     while True:

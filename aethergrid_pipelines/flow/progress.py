@@ -3,15 +3,17 @@
 import datetime as dt
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from aethergrid_pipelines.flow.overview import StepGroup, last_runs, step_groups
 from aethergrid_pipelines.flow.scope import Scope
-from aethergrid_pipelines.flow.steps import CHAIN
-from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import Reject, table_of
 from aethergrid_pipelines.stores.lease import LIVE, held
+
+if TYPE_CHECKING:
+    from aethergrid_pipelines.flow.stores import Stores
 
 LATEST_REJECTS = 5
 
@@ -49,7 +51,7 @@ class Progress:
     live: bool
 
 
-def progress(stores: Stores, *, most_stale: int | None = None) -> Progress:
+def progress(stores: "Stores", *, most_stale: int | None = None) -> Progress:
     """Compares the conversation store with what each step recorded, a day at a time; counting at a step ends at
     ``most_stale``. Raises ``StoreUnavailable``."""
     rejects = table_of(Reject)
@@ -69,6 +71,8 @@ def progress(stores: Stores, *, most_stale: int | None = None) -> Progress:
     )
 
 
-def stale_counts(stores: Stores, *, most: int | None = None) -> dict[str, int]:
+def stale_counts(stores: "Stores", *, most: int | None = None) -> dict[str, int]:
     """How many conversations each step has to process, by step in flow order; ``most`` at most."""
+    from aethergrid_pipelines.flow.steps import CHAIN
+
     return {step.name: sum(1 for _ in islice(step.stale(stores, Scope()), most)) for step in CHAIN}

@@ -5,7 +5,7 @@ import { element } from "./elements.js";
 const SPACELESS = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af]/;
 const FENCE = /```([^\n`]*)\n([\s\S]*?)(?:\n```[ \t]*(?=\n|$)|$)/g;
 const INLINE = /`([^`\n]+)`|\*\*([^*\n]+)\*\*|^#{1,6} +(.+)$/gm;
-const EXCERPT = 340;
+const EXCERPT = 480;
 
 /** A pattern that finds these words, or null. */
 export function pattern(words) {
@@ -59,7 +59,7 @@ function prose(text, found) {
 /** The part of a long text that holds most of what was asked for, cut between words. */
 export function excerpt(text, found) {
   const flat = text.replace(/```[^\n`]*\n?|\*\*|`|^#{1,6} +/gm, "").replace(/\s+/g, " ").trim();
-  if (flat.length <= EXCERPT) return marked(flat, found);
+  if (flat.length <= EXCERPT * 1.5) return marked(flat, found); // a little is not worth cutting
   const places = found ? [...flat.matchAll(found)].map((match) => [match.index, match[0].toLowerCase()]) : [];
   let start = 0;
   let most = 0;

@@ -52,8 +52,8 @@ async function converse(id, parameters, signal) {
   entitle(await open(conversation, { id, message, q: parameters.get("q") }, signal), "Conversation");
   status.textContent = "";
   const found = message && document.getElementById(`m-${message}`);
-  if (found && !history.state?.scroll) found.scrollIntoView({ block: "center" });
-  else scrollTo(0, history.state?.scroll ?? 0);
+  scrollTo(0, history.state?.scroll ?? 0);
+  if (found && !history.state?.scroll && found.getBoundingClientRect().top > innerHeight / 2) found.scrollIntoView({ block: "center" });
 }
 
 async function search(asked, signal) {
@@ -70,7 +70,8 @@ async function search(asked, signal) {
   if (!answer) {
     status.textContent = "Searching…";
     loading(results);
-    answer = await ask("/api/query/semantic", { body, signal });
+    const began = performance.now();
+    answer = { ...await ask("/api/query/semantic", { body, signal }), took: performance.now() - began };
     if (answers.size >= KEPT) answers.delete(answers.keys().next().value);
     if (answer.results.length) answers.set(key, answer);
   }
@@ -90,8 +91,7 @@ function show(answer, asked) {
     results.replaceChildren(empty || nothingFound(answer.hint, asked, form.filtered(asked) ? form.none : null));
     return;
   }
-  const took = answer.stats.tookMs.total;
-  status.textContent = `${counted(answer.results.length, "passage")} in ${took < 10 ? took.toFixed(1) : Math.round(took)} ms`;
+  status.textContent = `${counted(answer.results.length, "passage")} in ${Math.max(1, Math.round(answer.took))} ms`;
   const next = answer.results.length >= asked.n && form.more(asked);
   results.replaceChildren(hits(answer, asked, run),
     next ? element("p", { class: "actions" }, element("button", { type: "button", click: () => go(form.address(next), { scroll: scrollY }) }, "More passages")) : "");

@@ -36,10 +36,11 @@ function hit(found, asked, { all, dagster }) {
   button.addEventListener("click", () => {
     const opened = body.hidden;
     body.hidden = !opened;
-    passage.hidden = opened;
+    passage.hidden = opened && body.childElementCount > 1; // until what is loading takes its place
     button.setAttribute("aria-expanded", String(opened));
     button.firstChild.data = opened ? "Show less" : "Show context";
-    if (opened && !body.hasChildNodes()) surroundings(body, found, pattern(all), asked, dagster);
+    if (opened && !body.hasChildNodes()) surroundings(body, found, pattern(all), asked, dagster)
+      .then((loaded) => { passage.hidden = loaded && !body.hidden; });
   });
   return card;
 }
@@ -77,8 +78,10 @@ async function surroundings(body, found, marks, asked, dagster) {
         element("a", { href: conversationAddress(lineage, asked.q), "data-inside": true },
           rest > 0 ? `Whole conversation (${number(read.messageCount)} messages)` : "Open the conversation"),
         element("span", { class: "path" }, where(lineage)), run(lineage.runId, dagster)));
+    return true;
   } catch (error) {
     body.replaceChildren(failure(error, () => surroundings(body, found, marks, asked, dagster)));
+    return false;
   } finally {
     body.removeAttribute("aria-busy");
   }
