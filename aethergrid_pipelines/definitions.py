@@ -18,13 +18,14 @@ from aethergrid_pipelines.automation.sensors import conversation_changes
 from aethergrid_pipelines.automation.watching import watch_folders
 from aethergrid_pipelines.checks.accounts import records_are_accounted_for
 from aethergrid_pipelines.checks.expectations import build_checks
+from aethergrid_pipelines.checks.recall import recall_has_not_fallen
 
 
 def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Everything, assembled; a test hands in its own resources by name."""
     return dg.Definitions(
         assets=[raw_conversations, cleaned_messages, chunks, embeddings, weaviate_fragments, topic_stats],
-        asset_checks=[*build_checks(), records_are_accounted_for],
+        asset_checks=[*build_checks(), records_are_accounted_for, recall_has_not_fallen],
         jobs=build_jobs(),
         sensors=[conversation_changes, watch_folders],
         schedules=build_schedules(),

@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """The local model, or the name of one that the OpenAI-compatible service offers."""
     embedding_threads: int = Field(0, ge=0, le=256)
     """Threads of the local model; 0 is one per core."""
+    evaluation_questions: Path | None = None
+    """Judged questions for the nightly check of recall; without it, `samples/questions.jsonl`, which shows the form."""
     vector_collection: str = Field("IntelligenceFragment", pattern=r"^[A-Z][A-Za-z0-9_]{0,63}$")
     """The public name of the collection, for several installations on one Weaviate."""
     vector_dimensions: int | None = Field(None, ge=1, le=65_536)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aethergrid_pipelines.query.evaluation import ALL_NEEDED, CUTOFFS, read_questions
 from aethergrid_pipelines.query.features import features
 from aethergrid_pipelines.query.records import Filters, SearchRequest
-from aethergrid_pipelines.records.ids import conversation_id, message_id
+from aethergrid_pipelines.records.ids import DEFAULT_SPACE, conversation_id, message_id
 from benchmarks import locomo
 from benchmarks.home import Home, fresh_home
 
-CUTOFFS = (5, 10, 25, 50)
 SAMPLES = "samples"
 
 
@@ -63,20 +63,10 @@ def of_samples(folder: Path) -> list[Judged]:
     """The questions of the sample conversations, each asked of all of them together."""
     with fresh_home() as home:
         home.import_and_materialise([folder])
-        native = native_messages(home)
-        return [_sample(home, native, question) for question in sample_questions(folder)]
-
-
-def sample_questions(folder: Path) -> list[dict[str, Any]]:
-    """The records of ``questions.jsonl``."""
-    return [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def native_messages(home: Home) -> dict[tuple[str, str], str]:
-    """Message ids by the native ids of conversation and message."""
-    native = {state.conversation.id: state.conversation.native_id for state in home.stores.conversations.states()}
-    messages = home.stores.conversations.messages(list(native))
-    return {(native[message.conversation_id], message.native_id): message.id for message in messages}
+        return [
+            judge(home, question.text, group=SAMPLES, kind=question.kind, evidence=set(question.evidence))
+            for question in read_questions(folder / "questions.jsonl", space=DEFAULT_SPACE)
+        ]
 
 
 def judge(
@@ -93,7 +83,7 @@ def judge(
         figures=np.stack(list(figures.values()), axis=1),
         messages=tuple(candidate.fragment.message_id for candidate in candidates),
         evidence=frozenset(evidence),
-        any_of=group == SAMPLES and kind != "multi-hop",
+        any_of=group == SAMPLES and kind != ALL_NEEDED,
     )
 
 
@@ -105,11 +95,6 @@ def recalls(questions: Sequence[Judged], weights: Mapping[str, float]) -> dict[s
         of_kind = [one[10] for one, question in zip(found, questions, strict=True) if question.kind == kind]
         means[f"{kind} @10"] = float(np.mean(of_kind))
     return means
-
-
-def _sample(home: Home, native: Mapping[tuple[str, str], str], question: dict[str, Any]) -> Judged:
-    evidence = {native[conversation, message] for conversation, message in question["evidence"]}
-    return judge(home, question["question"], group=SAMPLES, kind=question["kind"], evidence=evidence)
 
 
 def _turns(home: Home, name: str, conversation: dict[str, Any]) -> Iterator[Judged]:

@@ -10,30 +10,20 @@ import argparse
 import json
 from pathlib import Path
 
+from aethergrid_pipelines.query.evaluation import evaluate, read_questions
+from aethergrid_pipelines.records.ids import DEFAULT_SPACE
 from benchmarks.home import fresh_home
-from benchmarks.judged import CUTOFFS, native_messages, sample_questions
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-MAX_HITS = 100
 
 
 def measure(folder: Path) -> dict[str, float]:
     """Import, materialise and ask; mean recall by cutoff, and at ten by kind."""
-    found: dict[str, list[float]] = {}
     with fresh_home() as home:
         home.import_and_materialise([folder])
-        native = native_messages(home)
-        for question in sample_questions(folder):
-            evidence = {native[conversation, message] for conversation, message in question["evidence"]}
-            hits = home.search(question["question"], limit=MAX_HITS)
-            ranked = list(dict.fromkeys(hit.lineage.message_id for hit in hits))
-            for k in CUTOFFS:
-                share = len(evidence.intersection(ranked[:k])) / len(evidence)
-                reached = share if question["kind"] == "multi-hop" else float(share > 0)
-                found.setdefault(f"recall@{k}", []).append(reached)
-                if k == 10:
-                    found.setdefault(f"recall@10 {question['kind']}", []).append(reached)
-    return {name: round(sum(values) / len(values), 4) for name, values in found.items()}
+        found = evaluate(home.asking, read_questions(folder / "questions.jsonl", space=DEFAULT_SPACE))
+    figures = {f"recall@{k}": value for k, value in found.recall.items()}
+    return figures | {f"recall@10 {kind}": value for kind, value in found.by_kind.items()}
 
 
 def main() -> None:

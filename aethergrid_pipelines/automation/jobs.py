@@ -13,6 +13,9 @@ ASSETS = tuple(STEPS)
 """The names of the assets in flow order: each is named after its step."""
 
 INGEST_JOB = "ingest"
+EVALUATION_JOB = "evaluate_retrieval"
+EVALUATION = dg.AssetCheckKey(dg.AssetKey("weaviate_fragments"), "recall_has_not_fallen")
+"""The check that asks questions of the whole memory: once a night, not with every run."""
 
 PURGE_BATCH = 1_000
 
@@ -21,11 +24,17 @@ def build_jobs() -> list[Any]:
     """All jobs. They run in process: starting a process for each step costs more than most steps do."""
     ingest = dg.define_asset_job(
         INGEST_JOB,
-        selection=dg.AssetSelection.assets(*ASSETS),
+        selection=dg.AssetSelection.assets(*ASSETS) - dg.AssetSelection.checks(EVALUATION),
         executor_def=dg.in_process_executor,
         description="Brings the six assets up to date for a day or a range of days.",
     )
-    return [ingest, optimise_index, purge_run_events]
+    evaluate = dg.define_asset_job(
+        EVALUATION_JOB,
+        selection=dg.AssetSelection.checks(EVALUATION),
+        executor_def=dg.in_process_executor,
+        description="Asks the judged questions and compares recall with that of before.",
+    )
+    return [ingest, evaluate, optimise_index, purge_run_events]
 
 
 @dg.op

@@ -1,8 +1,8 @@
-"""What happens every night, in UTC: backfill of what is stale, index care, purge of old run events."""
+"""What happens every night, in UTC: backfill of what is stale, index care, evaluation, purge of old run events."""
 
 import dagster as dg
 
-from aethergrid_pipelines.automation.jobs import INGEST_JOB
+from aethergrid_pipelines.automation.jobs import EVALUATION_JOB, INGEST_JOB
 from aethergrid_pipelines.automation.partitions import day_ranges, run_request
 from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.automation.sensors import stale_days
@@ -42,6 +42,14 @@ def build_schedules() -> list[dg.ScheduleDefinition]:
             execution_timezone="UTC",
             default_status=running,
             description="Compacts the vector store and refreshes its indexes.",
+        ),
+        dg.ScheduleDefinition(
+            name="nightly_evaluation",
+            job_name=EVALUATION_JOB,
+            cron_schedule="30 3 * * *",
+            execution_timezone="UTC",
+            default_status=running,
+            description="Asks the judged questions and compares recall with that of the night before.",
         ),
         dg.ScheduleDefinition(
             name="nightly_purge_of_run_events",

@@ -88,7 +88,7 @@ def test_the_evidence_of_a_question_exists_and_does_not_repeat_it(
 ) -> None:
     evidence = question["evidence"]
     assert isinstance(evidence, list)
-    found = [messages[conversation, message] for conversation, message in evidence]
+    found = [messages[conversation, message] for _, conversation, message in evidence]
     assert all(message.content for message in found)
     assert not any(str(question["question"]).lower() in message.content.lower() for message in found)
     assert question["kind"] in KINDS
