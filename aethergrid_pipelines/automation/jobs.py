@@ -40,10 +40,10 @@ def build_jobs() -> list[Any]:
 @dg.op
 def optimise_collections(context: dg.OpExecutionContext, stores: StoresResource) -> None:
     """Compact the active collection and bring its indexes up to date; let a complete new one take over."""
-    from aethergrid_pipelines.flow.promotion import promote
+    from aethergrid_pipelines.flow.promotion import promote, retire
 
     opened = stores.open()
-    promoted = promote(opened)
+    promoted, retired = promote(opened), retire(opened)
     active = opened.vectors.active()
     if active is None:
         context.log.info("there is no collection yet: nothing to optimise")
@@ -55,6 +55,7 @@ def optimise_collections(context: dg.OpExecutionContext, stores: StoresResource)
         {
             "collection": active[0],
             "promoted": promoted,
+            "retired": ", ".join(retired) or "none",
             "actions": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.actions) or "nothing to do"),
             "notes": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.notes)),
             "before_and_after": dg.MetadataValue.md(_comparison(dict(report.before), dict(report.after))),

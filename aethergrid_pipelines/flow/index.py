@@ -3,12 +3,17 @@
 import re
 
 from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.settings import Settings
 
 
 def collection_name(stores: Stores) -> str:
     """The collection of the current embedder: vectors of two embedders never share one. [A-Za-z0-9_] only."""
-    embedder = re.sub(r"[^A-Za-z0-9]+", "_", stores.embedder.name).strip("_")
-    return f"{stores.settings.vector_collection}_{embedder}"
+    return collection_of(stores.settings, stores.embedder.name)
+
+
+def collection_of(settings: Settings, embedder: str) -> str:
+    """The collection of the embedder of this name."""
+    return f"{settings.vector_collection}_{re.sub(r'[^A-Za-z0-9]+', '_', embedder).strip('_')}"
 
 
 def ensure_collection(stores: Stores) -> str:

@@ -1,5 +1,6 @@
 """The whole flow over embedded and real stores: what is processed, what is left alone, what goes."""
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 
 from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.forget import forget
+from aethergrid_pipelines.flow.promotion import retire
 from aethergrid_pipelines.flow.scope import Scope, StepReport
 from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.stores.vectors import CollectionMissing
 from aethergrid_pipelines_tests.flow.contents import DAY, conversation, everything, messages, put
 from aethergrid_pipelines_tests.opened import KINDS, Place, place
 
@@ -167,6 +170,9 @@ def test_odd_text_goes_through(stores: Stores, text: str) -> None:
     assert stores.vectors.count(active[0]) >= 1
 
 
+OTHER = "all-MiniLM-L6-v2@fp32"
+
+
 def test_another_embedder_fills_its_own_collection_and_takes_over_when_it_is_complete(there: Place) -> None:
     with there.open() as stores:
         put(stores, "a", TEXTS)
@@ -174,7 +180,7 @@ def test_another_embedder_fills_its_own_collection_and_takes_over_when_it_is_com
         run(stores)
         old = stores.vectors.active()
         assert old
-    with Place({**there.variables, "EMBEDDING_MODEL": "all-MiniLM-L6-v2@fp32"}).open() as stores:
+    with Place({**there.variables, "EMBEDDING_MODEL": OTHER}).open() as stores:
         run(stores, Scope.day(DAY.date()), run_id="r2")
         assert stores.vectors.active() == old
         run(stores, run_id="r3")
@@ -182,6 +188,54 @@ def test_another_embedder_fills_its_own_collection_and_takes_over_when_it_is_com
         assert new
         assert new[0] != old[0]
         assert stores.vectors.count(new[0]) == len(TEXTS) + 2
+
+
+def test_setting_the_embedder_of_before_again_embeds_only_what_changed_since(there: Place) -> None:
+    with there.open() as stores:
+        put(stores, "a", TEXTS)
+        put(stores, "b", TEXTS[:2], days=1)
+        run(stores)
+        before = stores.vectors.active()
+    with Place({**there.variables, "EMBEDDING_MODEL": OTHER}).open() as stores:
+        run(stores, run_id="r2")
+        assert stores.vectors.active() != before
+        put(stores, "c", ["Said after the change."], days=2)
+        run(stores, run_id="r3")
+    with there.open() as stores:
+        reports = {step: report.counts for step, report in run(stores, run_id="r4").items()}
+        assert stores.vectors.active() == before
+        assert reports["embeddings"]["embedded"] == 1
+        assert (reports["weaviate_fragments"]["upserted"], reports["weaviate_fragments"]["deleted"]) == (1, 0)
+
+
+def test_the_collection_of_before_goes_after_a_while_and_leaves_nothing(there: Place) -> None:
+    with there.open() as stores:
+        put(stores, "a", TEXTS)
+        run(stores)
+        old = stores.vectors.active()
+        assert old
+        assert retire(stores, kept=dt.timedelta(0)) == []
+    with Place({**there.variables, "EMBEDDING_MODEL": OTHER}).open() as stores:
+        run(stores, run_id="r2")
+        assert retire(stores) == []
+        assert retire(stores, kept=dt.timedelta(0)) == [old[0]]
+        new = stores.vectors.active()
+        assert new
         rows = everything(stores)
         assert {embedder for _, embedder, *_ in rows["chunk_embeddings"]} == {repr(new[1])}
-        assert len(rows["fragments"]) == len(TEXTS) + 2
+        assert len(rows["fragments"]) == len(TEXTS)
+        with pytest.raises(CollectionMissing):
+            stores.vectors.count(old[0])
+
+
+def test_what_is_forgotten_is_gone_from_the_collection_of_before_too(there: Place) -> None:
+    with there.open() as stores:
+        put(stores, "a", TEXTS)
+        put(stores, "b", TEXTS[:2], days=1)
+        run(stores)
+        old = stores.vectors.active()
+        assert old
+    with Place({**there.variables, "EMBEDDING_MODEL": OTHER}).open() as stores:
+        run(stores, run_id="r2")
+        forget(stores, conversation("a").id, run_id="r3")
+        assert stores.vectors.count(old[0]) == 2
