@@ -10,7 +10,7 @@ export function failure(error, retry) {
   const fields = (error.errors ?? []).map((one) => element("li", {}, one.field && element("code", {}, one.field), " ", one.reason));
   return element("div", { class: "notice bad", role: "alert" },
     element("h2", {}, title),
-    fields.length > 0 ? element("ul", {}, fields) : element("p", {}, error.message),
+    fields.length > 0 ? element("ul", {}, fields) : error.status !== 0 && element("p", {}, error.message),
     advice, button && element("p", { class: "actions" }, button));
 }
 
@@ -32,7 +32,7 @@ function told(error) {
 export function nothingImported() {
   return element("div", { class: "notice" },
     element("h2", {}, "Nothing is remembered yet"),
-    element("p", {}, "Bring in conversations; they can be searched moments later. Nothing leaves this machine."),
+    element("p", {}, "Bring in conversations; they can be searched moments later."),
     element("h3", {}, "What your tools have written"), command("aethergrid import ~/.claude/projects"), command("aethergrid watch"),
     element("h3", {}, "An export of ChatGPT or Claude"), command("aethergrid import ~/Downloads/export.zip"),
     element("h3", {}, "Or look at the sample conversations"), command("make demo"));

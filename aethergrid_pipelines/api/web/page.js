@@ -40,6 +40,7 @@ async function visit({ focus = false } = {}) {
     if (error.name === "AbortError") return;
     status.textContent = "";
     place.replaceChildren(failure(error, () => visit()));
+    if (error.status === 0) look();
   } finally {
     place.removeAttribute("aria-busy");
   }

@@ -76,7 +76,7 @@ function stepLine(step, mostStale) {
   return element("li", {},
     element("span", { class: "name" }, outside(asset(step.step), words(step.step))),
     element("span", { class: "rows" }, counted(step.rows, "row")),
-    element("span", { class: `stale ${step.stale ? "busy" : "good"}` }, step.stale ? `${number(step.stale)}${step.stale >= mostStale ? "+" : ""} stale` : step.rows ? "current" : "–"),
+    element("span", { class: `stale ${step.stale ? "busy" : step.rows && "good"}` }, step.stale ? `${number(step.stale)}${step.stale >= mostStale ? "+" : ""} stale` : step.rows ? "current" : "–"),
     element("span", { class: "last note" }, last ?? "never", last && " · ", last && (by ? outside(by, "run") : step.lastRunId?.split("-")[0])));
 }
 
