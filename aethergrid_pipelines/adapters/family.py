@@ -1,5 +1,6 @@
 """What all model families have in common; a file of its own says what is particular to each."""
 
+import abc
 import datetime as dt
 import threading
 from collections.abc import Mapping, Sequence
@@ -25,16 +26,16 @@ MOST_TOKENS = 8_000
 """More passages than that distract more than they help."""
 
 
-class Family:
+class Family(abc.ABC):
     """An adapter but for what a family has to say: the class attributes, :meth:`service`, :meth:`open_embedder` and
     :meth:`record`. Its ``name`` is the source of what it captures.
 
     ``windows`` gives the context window by the beginning of a model's name, ``window`` that of any other.
     """
 
-    name: ClassVar[str]
-    interface: ClassVar[str] = INTERFACE
-    version: ClassVar[str]
+    name: str
+    interface: str = INTERFACE
+    version: str
     default_model: ClassVar[str]
     windows: ClassVar[Mapping[str, int]] = {}
     window: ClassVar[int]
@@ -45,9 +46,9 @@ class Family:
         self._lock = threading.Lock()
         self._embedder: Embedder | None = None
 
+    @abc.abstractmethod
     def service(self) -> Service:
         """Where the family's models are."""
-        raise NotImplementedError
 
     def open_embedder(self) -> Embedder:
         """The family's embedding model; for one that has none, that of the settings."""
@@ -55,10 +56,10 @@ class Family:
 
         return open_embedder(self.settings)
 
+    @abc.abstractmethod
     def record(self, conversation: Mapping[str, Any]) -> dict[str, Any]:
         """A conversation of the family's form in the documented one (docs/capture/generic.md). Raises
         ``UnfitField``."""
-        raise NotImplementedError
 
     @property
     def model_name(self) -> str:

@@ -37,9 +37,14 @@ class Gpt(Family):
 
     def open_embedder(self) -> Embedder:
         settings = self.settings
-        # The setting may name another of OpenAI's models, or the local one.
-        name = settings.embedding_model if known_model(settings.embedding_model) else EMBEDDING_MODEL
-        return OpenAiEmbedder(name, api_key=settings.openai_api_key, base_url=settings.openai_base_url)
+        # The setting may name another of OpenAI's models, or the local one, whose dimensions are not OpenAI's.
+        chosen = known_model(settings.embedding_model) is not None
+        return OpenAiEmbedder(
+            settings.embedding_model if chosen else EMBEDDING_MODEL,
+            api_key=settings.openai_api_key,
+            base_url=settings.openai_base_url,
+            dimensions=settings.vector_dimensions if chosen else None,
+        )
 
     def record(self, conversation: Mapping[str, Any]) -> dict[str, Any]:
         return {**conversation, "messages": listed(conversation, "messages")}

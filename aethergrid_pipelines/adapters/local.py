@@ -3,6 +3,7 @@
 Their vectors are those of the settings' embedder, which is local too unless somebody chose another.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +12,10 @@ import httpx
 from aethergrid_pipelines.adapters.family import Family
 from aethergrid_pipelines.adapters.messages import listed
 from aethergrid_pipelines.adapters.service import SECONDS, Service, Unreachable
+from aethergrid_pipelines.settings import Settings
+
+KNOWN_SECONDS = 10.0
+"""How long the server's list of models is believed: one that hangs is not waited for again and again."""
 
 
 class Local(Family):
@@ -24,6 +29,10 @@ class Local(Family):
     default_model = ""
     # What Ollama reads unless it is told otherwise (https://docs.ollama.com/faq), and the least of common servers.
     window: ClassVar[int] = 4_096
+
+    def __init__(self, settings: Settings, model: str | None = None) -> None:
+        super().__init__(settings, model)
+        self._known: tuple[float, list[dict[str, Any]]] = (-KNOWN_SECONDS, [])
 
     def service(self) -> Service:
         url = self.settings.local_base_url.rstrip("/")
@@ -47,10 +56,14 @@ class Local(Family):
         return {**conversation, "messages": listed(conversation, "messages")}
 
     def _listed(self) -> list[dict[str, Any]]:
-        try:
-            return self.service().models()
-        except (Unreachable, httpx.HTTPStatusError):
-            return []
+        since, models = self._known
+        if time.monotonic() - since > KNOWN_SECONDS:
+            try:
+                models = self.service().models()
+            except (Unreachable, httpx.HTTPStatusError):
+                models = []
+            self._known = time.monotonic(), models
+        return models
 
     def _ollama_window(self, name: str) -> Any:
         """``….context_length`` of Ollama's ``/api/show`` (https://docs.ollama.com/api)."""

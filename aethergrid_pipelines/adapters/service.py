@@ -81,6 +81,7 @@ class Service:
 
     def _refused(self, error: httpx.HTTPStatusError, key: Key) -> Health:
         status = error.response.status_code
+        # Gemini says 400 to a key that is none.
         if status in {400, 401, 403}:
             return Health("broken", True, "refused", None, f"{self.base_url} refuses the key: see {self.variable}")
         return Health("broken", True, key, None, f"{self.base_url} answers {status}; try again later")

@@ -31,6 +31,8 @@ def mcp(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be written.")] = False,
 ) -> None:
     """Hand the memory to any client of the Model Context Protocol. Opens the stores itself; no server has to run."""
+    if install is not None and uninstall is not None:
+        raise typer.BadParameter("either --install or --uninstall")
     if install is not None or uninstall is not None:
         _configure(install, uninstall, dry_run=dry_run)
         return

@@ -1,7 +1,8 @@
 """The server of the official SDK with our tools and resources."""
 
+import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +47,13 @@ class MemoryServer(MCPServer[Any]):
     """Tells what was wrong with a call in words that help the model to mend it, and lists the latest conversations."""
 
     def __init__(self, components: "Components", index: Indexing | None) -> None:
-        settings = components.settings
-        super().__init__(
-            "aethergrid",
-            title="AetherGrid memory",
-            instructions=INSTRUCTIONS,
-            version=version("aethergrid-pipelines"),
-            log_level=settings.log_level,
-        )
+        with _logging_as_it_is():
+            super().__init__(
+                "aethergrid",
+                title="AetherGrid memory",
+                instructions=INSTRUCTIONS,
+                version=version("aethergrid-pipelines"),
+            )
         self._components = components
         tools = Tools(components, index)
         for tool in (tools.search_memory, tools.get_context, tools.get_conversation, tools.stats):
@@ -111,6 +111,17 @@ class MemoryServer(MCPServer[Any]):
         except NotThere as error:
             raise ResourceNotFoundError(str(error)) from error
         return conversation_text(part)
+
+
+@contextlib.contextmanager
+def _logging_as_it_is() -> Iterator[None]:
+    """The SDK sets up logging for the whole process, unless somebody did; in the API that is none of its business."""
+    root, somebody = logging.getLogger(), logging.NullHandler()
+    root.addHandler(somebody)
+    try:
+        yield
+    finally:
+        root.removeHandler(somebody)
 
 
 def _mistakes(error: ValidationError) -> str:

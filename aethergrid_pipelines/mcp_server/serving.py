@@ -1,6 +1,8 @@
 """The server as a process: over stdin and stdout, or over HTTP; and as a part of another application."""
 
 import contextlib
+import logging
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -31,8 +33,16 @@ def serve_stdio(settings: Settings) -> None:
     """Serve the client that started this process until it closes stdin. Nothing but the protocol goes to stdout."""
     from aethergrid_pipelines.mcp_server.server import MemoryServer
 
+    _log_to_stderr(settings)
     with opened(settings) as components:
         MemoryServer(components, indexing(components)).run("stdio")
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    """What we and the SDK say at ``LOG_LEVEL``, and the warnings of all others."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("aethergrid_pipelines", "mcp"):
+        logging.getLogger(name).setLevel(settings.log_level)
 
 
 def serve_http(settings: Settings, *, host: str, port: int) -> None:

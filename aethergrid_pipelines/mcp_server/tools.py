@@ -28,7 +28,7 @@ from aethergrid_pipelines.mcp_server.text import (
     stats_text,
 )
 from aethergrid_pipelines.query.pack_records import PackRequest
-from aethergrid_pipelines.query.records import Hit, SearchRequest
+from aethergrid_pipelines.query.records import Hit, SearchRequest, SearchResponse
 from aethergrid_pipelines.query.token_counts import TokenCounts
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Tools:
         given["conversation_ids"] = conversation_id
         filters = {name: value for name, value in given.items() if value is not None}
         request = SearchRequest.model_validate({"query": query, "filters": filters, "max_results": max_results})
-        response = self._components.search.search(request)
+        response = SearchResponse.model_validate_json(self._components.answers.answer(request).body)
         found = [_passage(hit) for hit in response.results]
         results = fitting(found, max_tokens, as_text=passage_text)
         answer = Passages(results=results, left_out=len(found) - len(results), hint=response.hint)

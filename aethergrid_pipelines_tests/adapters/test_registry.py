@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aethergrid_pipelines.adapters.protocol import INTERFACE
+from aethergrid_pipelines.adapters.claude import Claude
+from aethergrid_pipelines.adapters.gemini import Gemini
+from aethergrid_pipelines.adapters.gpt import Gpt
+from aethergrid_pipelines.adapters.local import Local
+from aethergrid_pipelines.adapters.protocol import INTERFACE, Adapter
 from aethergrid_pipelines.adapters.registry import Refused, UnknownAdapter, check_interface, open_adapters
 from aethergrid_pipelines.settings import load_settings
 from aethergrid_pipelines_tests.adapters.model_server import ModelServer
@@ -25,6 +29,14 @@ ADAPTER = Other
 """
 
 
+HALF = """
+from aethergrid_pipelines.adapters.family import Family
+
+class ADAPTER(Family):
+    name, version = "half", "1.0.0"
+"""
+
+
 def example() -> str:
     """The file that docs/adapters.md shows."""
     found = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -40,9 +52,12 @@ def dropped(name: str, content: str) -> Path:
 
 
 def test_our_four_families_are_there() -> None:
+    # That each is what the protocol asks for, the type checker sees here.
+    types: list[type[Adapter]] = [Claude, Gemini, Gpt, Local]
     opened = open_adapters(load_settings())
 
     assert list(opened.found) == ["claude", "gemini", "gpt", "local"]
+    assert [type(adapter) for adapter in opened.found.values()] == types
     assert opened.refused == {}
     opened.close()
 
@@ -120,6 +135,7 @@ def test_an_incompatible_adapter_hinders_no_other() -> None:
         ("x = 1", "ADAPTER"),
         ("class ADAPTER:\n    name, interface = 'bare', '1.0'", "bare lacks version"),
         ("class ADAPTER:\n    name = 'bare'", "interface"),
+        (HALF, "abstract"),
         (ADAPTER.format(name="gpt", interface="1.0"), "there is another adapter called 'gpt'"),
         ("raise ValueError('not today')", "not today"),
     ],

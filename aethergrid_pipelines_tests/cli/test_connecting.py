@@ -67,3 +67,10 @@ def test_an_unknown_client_is_told_of_those_there_are() -> None:
 
     assert result.exit_code == 1
     assert "claude-desktop" in result.stderr
+
+
+def test_in_and_out_at_once_is_refused(configuration: Path) -> None:
+    result = run("--install", "cursor", "--uninstall", "cursor")
+
+    assert result.exit_code == 2
+    assert configuration.read_text() == OTHERS

@@ -1,5 +1,6 @@
 """What each tool answers, from real embedded stores."""
 
+import logging
 import uuid
 
 import pytest
@@ -183,3 +184,14 @@ def test_a_memory_that_does_not_answer_is_told_of(copied: Place) -> None:
 
     components.close()
     assert "127.0.0.1:9" in reason
+
+
+def test_a_server_leaves_the_logging_of_its_process_alone(filled: Place) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    components = Components(filled.settings())
+
+    MemoryServer(components, None)
+
+    components.close()
+    assert (list(root.handlers), root.level) == before

@@ -16,7 +16,6 @@ import httpx2
 import pytest
 import uvicorn
 from mcp import Client, MCPError, StdioServerParameters
-from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 from starlette.types import ASGIApp
@@ -52,7 +51,7 @@ def listening(app: ASGIApp) -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def with_key(url: str) -> AsyncIterator[TransportStreams]:
+async def with_key(url: str) -> AsyncIterator[Any]:
     async with (
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}) as client,
         streamable_http_client(url, http_client=client) as streams,
