@@ -20,6 +20,9 @@ HEADING = 120
 LEAST = 20
 """A part that would be cut to fewer tokens is left out."""
 
+CHARACTERS = 16
+"""A token of more characters is white space."""
+
 CUT = " […]"
 
 _tokenizer = EstimatingTokenizer()
@@ -48,7 +51,8 @@ def fitting(
     """
     left = budget - HEADING
     taken: list[Part] = []
-    for part in parts:
+    for whole in parts:
+        part = _clipped(whole, budget)
         cost = _cost(part, as_text)
         if cost > left:
             shortened = _shortened(part, left, as_text) if last_may_be_cut or not taken else None
@@ -56,6 +60,13 @@ def fitting(
         taken.append(part)
         left -= cost
     return taken
+
+
+def _clipped(part: Part, budget: int) -> Part:
+    """Without what cannot fit anyway: nobody counts the tokens of sixteen megabytes to show three thousand."""
+    content = str(getattr(part, "content", ""))
+    most = budget * CHARACTERS
+    return part if len(content) <= most else part.model_copy(update={"content": content[:most] + CUT, "cut": True})
 
 
 def _cost(part: BaseModel, as_text: Callable[[Part], str]) -> int:

@@ -41,10 +41,11 @@ def installed(client: Client, entry: Mapping[str, Any], *, dry_run: bool = False
     if dry_run:
         return Done(f"this would be written to {path}", after)
     backup = _backup(path)
-    if before is not None and not backup.exists():
+    # An entry that is only brought up to date leaves the earlier copy: that is what there was without us.
+    if before is not None and _entry(client, before) is None:
         shutil.copy2(path, backup)
     _write(path, after, expected=before)
-    kept = f"; what was there before is in {backup.name}" if before is not None else ""
+    kept = f"; what was there before is in {backup.name}" if backup.exists() else ""
     return Done(f"added to {path}{kept}. To use it: {client.restart}", after)
 
 

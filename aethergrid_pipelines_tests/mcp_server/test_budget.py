@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from aethergrid_pipelines.embedders.local import LocalEmbedder
-from aethergrid_pipelines.mcp_server.budget import CUT, cut, fitting, tokens
+from aethergrid_pipelines.mcp_server.budget import CHARACTERS, CUT, cut, fitting, tokens
 from aethergrid_pipelines.mcp_server.server import MemoryServer
 from aethergrid_pipelines.query.token_counts import TokenCounts
 from aethergrid_pipelines_tests.mcp_server.asking import call, text
@@ -93,6 +93,13 @@ def test_a_cut_keeps_to_its_budget_whatever_is_said(content: str) -> None:
     found = fitting(parts(content), 300, as_text=lambda part: part.content)
     assert found
     assert tokens(json.dumps(found[0].model_dump(), ensure_ascii=False)) <= 300
+
+
+def test_what_cannot_fit_is_not_counted_to_its_end() -> None:
+    blank = fitting(parts("word" + " " * 100_000), 400, as_text=lambda part: part.content)
+
+    assert blank[0].cut
+    assert len(blank[0].content) < 400 * CHARACTERS + 10
 
 
 def test_what_fits_is_not_cut() -> None:

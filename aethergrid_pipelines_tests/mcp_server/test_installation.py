@@ -172,6 +172,19 @@ def test_an_entry_that_moved_is_brought_up_to_date_and_still_comes_out(name: str
     assert path.read_text() == content
 
 
+def test_a_copy_that_was_left_behind_is_not_taken_for_what_there_was(tmp_path: Path) -> None:
+    found = client("cursor", tmp_path)
+    path = written(found, JSON[6])
+    installed(found, ENTRY)
+    written(found, JSON[5])  # Its client wrote it again, without us.
+
+    installed(found, ENTRY)
+    uninstalled(found)
+
+    assert path.read_text() == JSON[5]
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -2,17 +2,20 @@
 
 import logging
 import uuid
+from pathlib import Path
 
+import anyio
 import pytest
+from mcp import Client
 
 from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.mcp_server.remembering import indexing
 from aethergrid_pipelines.mcp_server.server import MemoryServer
 from aethergrid_pipelines.stores import lease
 from aethergrid_pipelines.stores.select import open_catalog
-from aethergrid_pipelines_tests.mcp_server.asking import answer, call, problem, text
+from aethergrid_pipelines_tests.mcp_server.asking import answer, call, problem, text, with_client
 from aethergrid_pipelines_tests.mcp_server.memory import LONG, POOL, SAID
-from aethergrid_pipelines_tests.opened import Place
+from aethergrid_pipelines_tests.opened import KINDS, Place, place
 
 NOTE = "We keep invoices for ten years because the tax office asks for that."
 
@@ -92,6 +95,42 @@ def test_what_is_remembered_is_found_at_once_and_stored_once(writing: MemoryServ
     assert again["message_id"] == first["message_id"]
     assert [passage["content"] for passage in found].count(NOTE) == 1
     assert found[0]["said_by"] == "assistant · claude"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_store_serves_the_tools(kind: str, tmp_path: Path) -> None:
+    with place(kind, tmp_path / "home") as where:
+        components = Components(where.settings())
+        server = MemoryServer(components, indexing(components))
+
+        done = answer(server, "remember", content=NOTE, title="Invoices")
+        found = answer(server, "search_memory", query="how long are invoices kept?")["results"]
+        pack = answer(server, "get_context", task="Delete old invoices")
+        read = answer(server, "get_conversation", conversation_id=done["conversation_id"])
+
+        assert [passage["content"] for passage in found] == [NOTE]
+        assert NOTE in pack["text"]
+        assert [turn["content"] for turn in read["messages"]] == [NOTE]
+        assert answer(server, "stats")["passages"] == 1
+        components.close()
+
+
+def test_calls_at_the_same_time_have_their_own_answers(server: MemoryServer) -> None:
+    questions = ["why do database connections run out?", "Dutch postcodes", "copy table number 7"] * 5
+    found: dict[int, str] = {}
+
+    async def use(client: Client) -> None:
+        async def ask(number: int, question: str) -> None:
+            result = await client.call_tool("search_memory", {"query": question, "max_results": 1})
+            found[number] = (result.structured_content or {})["results"][0]["title"]
+
+        async with anyio.create_task_group() as group:
+            for number, question in enumerate(questions):
+                group.start_soon(ask, number, question)
+
+    with_client(Client(server), use)
+
+    assert [found[number] for number in range(len(questions))] == ["Pool", "Postcodes", "Long"] * 5
 
 
 def test_notes_of_one_name_are_one_conversation(writing: MemoryServer) -> None:
