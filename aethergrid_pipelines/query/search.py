@@ -19,7 +19,6 @@ from aethergrid_pipelines.query.ranking import BOOSTS, CANDIDATES, Ranked, Recen
 from aethergrid_pipelines.query.records import Filters, SearchRequest, SearchResponse
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE
-from aethergrid_pipelines.stores.vectors import Candidate as Found
 from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch, FragmentFilter, VectorStore
 from aethergrid_pipelines.transform.analyse import query_terms
 
@@ -133,36 +132,20 @@ class Search:
     def _candidates(
         self, collection: str, embedder: Embedder, request: SearchRequest, timings: Timings
     ) -> tuple[list[Candidate], NDArray[np.float32], dict[str, int]]:
-        """What either side found, with both scores. Terms and vector are looked up at the same time."""
-        where = fragment_filter(request.filters, self._space)
-        lexical_side = self._threads.submit(self._lexical, collection, request.query, where, timings)
-        try:
-            with _timed(timings, "embed"):
-                vector = embedder.embed_query(request.query)
-            with _timed(timings, "dense"):
-                dense = self._vectors.dense(collection, vector, where=where, limit=CANDIDATES)
-        finally:
-            lexical = lexical_side.result()
-        similarities = {hit.fragment.id: hit.score for hit in dense}
-        with _timed(timings, "compare"):
-            missing = [hit.fragment.id for hit in lexical if hit.fragment.id not in similarities]
-            similarities |= self._vectors.similarities(collection, missing, vector) if missing else {}
-        matches = {hit.fragment.id: hit.score for hit in lexical}
-        fragments = {hit.fragment.id: hit.fragment for hit in (*dense, *lexical)}
-        # One that was deleted since has no similarity, and is no candidate any more.
-        candidates = [
-            Candidate(fragment, similarities[id_], matches.get(id_, 0.0))
-            for id_, fragment in fragments.items()
-            if id_ in similarities
-        ]
-        return candidates, vector, {"dense": len(dense), "lexical": len(lexical), "both": len(candidates)}
-
-    def _lexical(self, collection: str, query: str, where: FragmentFilter, timings: Timings) -> Sequence[Found]:
-        with _timed(timings, "lexical"):
-            terms = query_terms(query)
-            if not terms:
-                return []
-            return self._vectors.lexical(collection, terms, where=where, limit=CANDIDATES, boosts=BOOSTS)
+        """What either side found, with both scores."""
+        with _timed(timings, "embed"):
+            vector = embedder.embed_query(request.query)
+        with _timed(timings, "candidates"):
+            both = self._vectors.candidates(
+                collection,
+                vector,
+                query_terms(request.query),
+                where=fragment_filter(request.filters, self._space),
+                limit=CANDIDATES,
+                boosts=BOOSTS,
+            )
+        candidates = [Candidate(one.fragment, one.similarity, one.lexical) for one in both.found]
+        return candidates, vector, {"dense": both.dense, "lexical": both.lexical, "both": len(candidates)}
 
     def _context(self, collection: str, hits: Sequence[Ranked]) -> list[Fragment]:
         def read(window: Window) -> list[Fragment]:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.vectors import ALIAS, Candidate, DimensionMismatch
+from aethergrid_pipelines.stores.vectors import ALIAS, DimensionMismatch
 
 # What Weaviate accepts as the name of a class; LanceDB then has no trouble with it either.
 COLLECTION_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,127}")
@@ -22,8 +23,18 @@ def physical_name(collection: str) -> str:
     return collection
 
 
-def best(search: Callable[[int], list[Candidate]], limit: int) -> list[Candidate]:
-    """The ``limit`` best candidates by (score descending, id), where ``search(n)`` gives any ``n`` best.
+class Ranks(Protocol):
+    """Something that has a place in an order: smaller is better."""
+
+    @property
+    def rank(self) -> tuple[float, str]: ...
+
+
+Placed = TypeVar("Placed", bound=Ranks)
+
+
+def best(search: Callable[[int], list[Placed]], limit: int) -> list[Placed]:
+    """The ``limit`` best by (score descending, id), where ``search(n)`` gives any ``n`` best.
 
     Equal texts have equal vectors and equal scores, so a store's own cut among equals is arbitrary: candidates are
     asked for until the last one scores below the cut.
@@ -32,9 +43,9 @@ def best(search: Callable[[int], list[Candidate]], limit: int) -> list[Candidate
         return []
     asked = limit + 8
     while True:
-        found = sorted(search(asked), key=lambda hit: (-hit.score, hit.fragment.id))
+        found = sorted(search(asked), key=lambda one: one.rank)
         exhausted = len(found) < asked or asked >= limit + MOST_TIED
-        if exhausted or found[-1].score < found[limit - 1].score:
+        if exhausted or found[-1].rank[0] > found[limit - 1].rank[0]:
             return found[:limit]
         asked = min(asked * 4, limit + MOST_TIED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,20 +14,26 @@ from numpy.typing import NDArray
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.stores.candidates import best, distinct, latest, physical_name
 from aethergrid_pipelines.stores.collections_file import CollectionsFile
+from aethergrid_pipelines.stores.lancedb_candidates import (
+    both_sides,
+    cosines,
+    full_text,
+    matching,
+    nearest,
+    similarities,
+)
 from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, condition, one_of, to_fragments, to_table
-from aethergrid_pipelines.stores.lancedb_tables import LanceTables, present, vector_segments
-from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS, optimise, refresh
-from aethergrid_pipelines.stores.vectors import Candidate, DimensionMismatch, FragmentFilter, OptimiseReport
+from aethergrid_pipelines.stores.lancedb_tables import LanceTables, present
+from aethergrid_pipelines.stores.lancedb_upkeep import optimise, refresh
+from aethergrid_pipelines.stores.vectors import Candidate, Candidates, DimensionMismatch, FragmentFilter, OptimiseReport
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
     from lancedb.table import Table
 
 IDS_AT_ONCE = 2_000
-# With these, on 30,000 clustered vectors, the index finds all of the 50 nearest; without, 98.8 %. Refining also
-# replaces the scores of quantised vectors by exact ones.
-REFINE_FACTOR = 3
-EF = 300
+THREADS = 16
+"""The two sides of a search are looked up at the same time."""
 
 
 class LanceVectorStore:
@@ -37,6 +44,7 @@ class LanceVectorStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lancedb")
         self._catalog = CollectionsFile(path)
         self._tables = LanceTables(path)
 
@@ -130,10 +138,7 @@ class LanceVectorStore:
         found: dict[str, float] = {}
         for start in range(0, len(ids), IDS_AT_ONCE):
             rows = self._rows(collection, one_of("id", ids[start : start + IDS_AT_ONCE]), ["id", "vector"])
-            matrix = rows.column("vector").combine_chunks().flatten().to_numpy().reshape(rows.num_rows, len(query))
-            lengths = np.linalg.norm(matrix, axis=1) * float(np.linalg.norm(query))
-            scores = np.clip(matrix @ query / np.maximum(lengths, 1e-12), -1.0, 1.0)
-            found.update(zip(rows.column("id").to_pylist(), scores.tolist(), strict=True))
+            found |= cosines(rows, query)
         return found
 
     def count(self, collection: str) -> int:
@@ -146,20 +151,8 @@ class LanceVectorStore:
         query, passing = self._query_vector(collection, vector), condition(where)
 
         def search(count: int) -> list[Candidate]:
-            def nearest(table: Table) -> Any:
-                # Declared as the base of all query builders, which has no distance type.
-                nearby: Any = table.search(query, vector_column_name="vector", query_type="vector")
-                nearby = nearby.distance_type("cosine")
-                if vector_segments(table) and table.count_rows(passing.to_sql()) > EXACT_ROWS:
-                    nearby = nearby.refine_factor(REFINE_FACTOR).ef(max(EF, count * REFINE_FACTOR))
-                else:
-                    nearby = nearby.bypass_vector_index()
-                nearby = nearby.where(passing, prefilter=True).limit(count)
-                return nearby.select([*present(table), "_distance"]).to_arrow()
-
-            rows = self._read(collection, nearest)
-            scores = np.clip(1.0 - rows.column("_distance").to_numpy(), -1.0, 1.0)
-            return [Candidate(one, float(score)) for one, score in zip(to_fragments(rows), scores, strict=True)]
+            rows = self._read(collection, lambda table: nearest(table, query, passing, count, present(table)))
+            return [Candidate(*pair) for pair in zip(to_fragments(rows), similarities(rows), strict=True)]
 
         return best(search, limit)
 
@@ -173,31 +166,37 @@ class LanceVectorStore:
         boosts: Mapping[str, float],
     ) -> list[Candidate]:
         """See the protocol. BM25 with k1 1.2 and b 0.75, summed over the fields."""
-        import lancedb  # noqa: F401  (whole before its parts: see lancedb_tables)
-        from lancedb.query import BooleanQuery, FullTextQuery, MatchQuery, Occur
-
         with self._tables.reachable():
             self._catalog.resolve(collection)
         words = " ".join(distinct(terms))
         if not words or not boosts:
             return []
-        # A MultiMatchQuery would take the best field; clauses of a BooleanQuery add up.
-        match: Any = MatchQuery  # its fields are declared without their defaults
-        fields: list[tuple[Occur, FullTextQuery]] = [
-            (Occur.SHOULD, match(words, field, boost=boost)) for field, boost in boosts.items()
-        ]
-        query, passing = BooleanQuery(fields), condition(where)
+        query, passing = full_text(words, boosts), condition(where)
 
         def search(count: int) -> list[Candidate]:
-            def matching(table: Table) -> Any:
-                matches = table.search(query, query_type="fts").where(passing, prefilter=True)
-                return matches.limit(count).select([*present(table), "_score"]).to_arrow()
-
-            rows = self._read(collection, matching)
+            rows = self._read(collection, lambda table: matching(table, query, passing, count, present(table)))
             scores = rows.column("_score").to_pylist()
-            return [Candidate(one, float(score)) for one, score in zip(to_fragments(rows), scores, strict=True)]
+            return [Candidate(*pair) for pair in zip(to_fragments(rows), scores, strict=True)]
 
         return best(search, limit)
+
+    def candidates(
+        self,
+        collection: str,
+        vector: NDArray[np.float32],
+        terms: Sequence[str],
+        *,
+        where: FragmentFilter,
+        limit: int,
+        boosts: Mapping[str, float],
+    ) -> Candidates:
+        query, passing, words = self._query_vector(collection, vector), condition(where), " ".join(distinct(terms))
+
+        def search(table: Table) -> Candidates:
+            return both_sides(table, query, words, passing=passing, limit=limit, boosts=boosts, threads=self._threads)
+
+        found: Candidates = self._read(collection, search)
+        return found
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
         """See the protocol. A purge promises that no file of the collection holds anything that was deleted; readers
@@ -222,7 +221,8 @@ class LanceVectorStore:
             self._catalog.read()
 
     def close(self) -> None:
-        """Nothing is held open between calls."""
+        """See the protocol. No file is held open between calls."""
+        self._threads.shutdown()
 
     def _read(self, collection: str, work: Callable[[Table], Any]) -> Any:
         """``work`` on the latest version of the table."""

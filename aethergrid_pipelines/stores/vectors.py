@@ -47,6 +47,30 @@ class Candidate:
     fragment: Fragment
     score: float
 
+    @property
+    def rank(self) -> tuple[float, str]:
+        """Smaller is better: by score, equal ones by id."""
+        return -self.score, self.fragment.id
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A fragment (without its vector) with both scores: cosine similarity −1…1, and BM25 ≥ 0, which is 0 for one that
+    is not among the best by its terms."""
+
+    fragment: Fragment
+    similarity: float
+    lexical: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What both sides found together, each once, and how many either side found."""
+
+    found: list[Compared]
+    dense: int
+    lexical: int
+
 
 @dataclass(frozen=True, slots=True)
 class OptimiseReport:
@@ -125,6 +149,21 @@ class VectorStore(Protocol):
         """The best fragments by BM25 over the fields in ``boosts`` (of ``body``, ``near``, ``far``), any term may
         match, best first. ``terms`` went through the same analysis as the fields and are taken literally; one that is
         given twice counts once."""
+        ...
+
+    def candidates(
+        self,
+        collection: str,
+        vector: NDArray[np.float32],
+        terms: Sequence[str],
+        *,
+        where: FragmentFilter,
+        limit: int,
+        boosts: Mapping[str, float],
+    ) -> Candidates:
+        """What :meth:`dense` and :meth:`lexical` find, each with its similarity: the same as these and
+        :meth:`similarities` give one after the other, in fewer calls and less time. Raises
+        :class:`DimensionMismatch`."""
         ...
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:

@@ -8,12 +8,21 @@ alone is exact. So each is asked alone, and the sums are found with the threshol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import Protocol
 
 from aethergrid_pipelines.stores.candidates import MOST_TIED
 
 Ranked = dict[str, float]
 """Scores by id, best first."""
+
+
+class Each(Protocol):
+    """What ``map`` does with one iterable."""
+
+    def __call__(self, work: Callable[[str], Ranked], fields: Iterable[str], /) -> Iterable[Ranked]: ...
+
 
 AT_LEAST = 100
 # Lists of eight times the limit settle most queries of six terms at once; every further round asks anew.
@@ -26,24 +35,29 @@ def best_sums(
     *,
     ranked: Callable[[str, int], Ranked],
     scored: Callable[[str, Collection[str]], Ranked],
+    each: Each = map,
 ) -> list[tuple[str, float]]:
     """The ``limit`` best (id, score) by the sum of boost × score over the fields, best first, equal ones by id.
 
     ``ranked(field, n)`` gives the n best of one field, ``scored(field, ids)`` the scores of those of ``ids`` that
     match in it. Lists are lengthened until no id outside of them can be among the best, at most to ``MOST_TIED``
-    beyond the limit.
+    beyond the limit. ``each`` applies a function to every field, as ``map`` does; it may do so at the same time.
     """
     depth = min(max(AT_LEAST, TIMES_LIMIT * limit), limit + MOST_TIED)
     while True:
-        lists = {field: ranked(field, depth) for field in boosts}
+        lists = dict(zip(boosts, each(partial(_of_depth, ranked, depth), boosts), strict=True))
         cut = {field: _last(scores, depth) * boosts[field] for field, scores in lists.items()}
-        sums = _sums(boosts, lists, cut, limit, scored)
+        sums = _sums(boosts, lists, cut, limit, scored=scored, each=each)
         best = sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         unseen = sum(cut.values())
         settled = unseen == 0 or (len(best) == limit and best[-1][1] > unseen)
         if settled or depth >= limit + MOST_TIED:
             return best
         depth = min(depth * 4, limit + MOST_TIED)
+
+
+def _of_depth(ranked: Callable[[str, int], Ranked], depth: int, field: str) -> Ranked:
+    return ranked(field, depth)
 
 
 def _last(scores: Ranked, depth: int) -> float:
@@ -56,7 +70,9 @@ def _sums(
     lists: Mapping[str, Ranked],
     cut: Mapping[str, float],
     limit: int,
+    *,
     scored: Callable[[str, Collection[str]], Ranked],
+    each: Each,
 ) -> dict[str, float]:
     """The exact sums of all ids that may be among the best."""
     seen = {id_ for scores in lists.values() for id_ in scores}
@@ -68,9 +84,10 @@ def _sums(
 
     # The smallest rounding must not throw out an equal one.
     hopeful = {id_ for id_ in seen if most(id_) >= floor * (1 - 1e-9)}
-    known = dict(lists)
-    for field in boosts:
+
+    def completed(field: str) -> Ranked:
         missing = sorted(id_ for id_ in hopeful if id_ not in lists[field])
-        if missing and cut[field]:
-            known[field] = {**lists[field], **scored(field, missing)}
+        return {**lists[field], **scored(field, missing)} if missing and cut[field] else lists[field]
+
+    known = dict(zip(boosts, each(completed, boosts), strict=True))
     return {id_: sum(boosts[field] * known[field].get(id_, 0.0) for field in boosts) for id_ in hopeful}

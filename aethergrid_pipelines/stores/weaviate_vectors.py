@@ -10,20 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.candidates import best, distinct, latest, physical_name
+from aethergrid_pipelines.stores.candidates import distinct, latest, physical_name
 from aethergrid_pipelines.stores.vectors import (
     ALIAS,
     Candidate,
+    Candidates,
     CollectionMissing,
     DimensionMismatch,
     FragmentFilter,
     OptimiseReport,
 )
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
-from aethergrid_pipelines.stores.weaviate_lexical import Ranked, best_sums
 from aethergrid_pipelines.stores.weaviate_pages import all_ids, ids_of, in_order, uuids
 from aethergrid_pipelines.stores.weaviate_schema import (
-    BM25_K1,
     VECTOR,
     complete,
     condition,
@@ -32,13 +31,11 @@ from aethergrid_pipelines.stores.weaviate_schema import (
     to_fragment,
     to_properties,
 )
+from aethergrid_pipelines.stores.weaviate_search import ROWS_AT_ONCE, WeaviateSearch
 from aethergrid_pipelines.stores.weaviate_upkeep import optimise
 
 if TYPE_CHECKING:
     from weaviate.client import WeaviateClient
-    from weaviate.collections.classes.filters import _Filters
-
-ROWS_AT_ONCE = 500
 
 
 class WeaviateWriteFailed(Exception):
@@ -55,6 +52,7 @@ class WeaviateVectorStore:
     def __init__(self, url: str, grpc_port: int, api_key: str | None, *, alias: str = ALIAS) -> None:
         """``alias`` is what :data:`ALIAS` is called on this server, for several installations on one."""
         self._connection = WeaviateConnection(url, grpc_port, api_key)
+        self._search = WeaviateSearch(self._connection)
         self._alias = alias
         self._known: dict[str, tuple[str, int]] = {}
 
@@ -174,24 +172,9 @@ class WeaviateVectorStore:
         return sorted(rows, key=lambda fragment: (fragment.ordinal, fragment.id))
 
     def similarities(self, collection: str, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
-        from weaviate.classes.query import Filter, MetadataQuery
-
         name, query = self._name(collection), self._query_vector(collection, vector)
-        found: dict[str, float] = {}
-        there = uuids(ids)
-        for start in range(0, len(there), ROWS_AT_ONCE):
-            some = there[start : start + ROWS_AT_ONCE]
-            with self._connection.client() as client:
-                # So few rows that pass a filter are compared one by one, hence exactly.
-                answer = client.collections.use(name).query.near_vector(
-                    near_vector=query,
-                    filters=Filter.by_id().contains_any(some),
-                    limit=len(some),
-                    return_metadata=MetadataQuery(distance=True),
-                    return_properties=[],
-                )
-            found.update((str(one.uuid), _similarity(one.metadata.distance)) for one in answer.objects)
-        return found
+        found = self._search.compared(name, ids, query, whole=False)
+        return {str(one.uuid): similarity for one, similarity in found}
 
     def count(self, collection: str) -> int:
         name = self._name(collection)
@@ -203,25 +186,8 @@ class WeaviateVectorStore:
         self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int
     ) -> list[Candidate]:
         """See the protocol. Exact where at most 40,000 rows pass the filter; scores are always exact."""
-        from weaviate.classes.query import MetadataQuery
-
-        name = self._name(collection)
-        query, passing = self._query_vector(collection, vector), condition(where)
-
-        def search(count: int) -> list[Candidate]:
-            with self._connection.client() as client:
-                answer = client.collections.use(name).query.near_vector(
-                    near_vector=query,
-                    filters=passing,
-                    limit=count,
-                    return_metadata=MetadataQuery(distance=True),
-                )
-            return [
-                Candidate(to_fragment(one.uuid, one.properties), _similarity(one.metadata.distance))
-                for one in answer.objects
-            ]
-
-        return best(search, limit)
+        query = self._query_vector(collection, vector)
+        return self._search.nearest(self._name(collection), query, condition(where), limit)
 
     def lexical(
         self,
@@ -233,30 +199,26 @@ class WeaviateVectorStore:
         boosts: Mapping[str, float],
     ) -> list[Candidate]:
         """See the protocol. BM25 with k1 1.2 and b 0.75, summed over the fields."""
-        from weaviate.classes.query import Filter
-
         name = self._name(collection)
         with self._connection.client() as client:
             if name not in self._known:
                 self._describe(client, name)
-        words, passing = " ".join(distinct(terms)), condition(where)
-        if not words or limit <= 0:
-            return []
-
-        def ranked(field: str, count: int) -> Ranked:
-            return self._matches(name, words, field, passing, count)
-
-        def scored(field: str, ids: Collection[str]) -> Ranked:
-            some = list(ids)
-            parts = [some[start : start + ROWS_AT_ONCE] for start in range(0, len(some), ROWS_AT_ONCE)]
-            found: Ranked = {}
-            for part in parts:
-                found |= self._matches(name, words, field, Filter.by_id().contains_any(uuids(part)), len(part))
-            return found
-
-        sums = best_sums(boosts, limit, ranked=ranked, scored=scored)
+        sums = self._search.matching(name, " ".join(distinct(terms)), condition(where), limit, boosts)
         there = {fragment.id: fragment for fragment in self.fetch(name, [id_ for id_, _ in sums])}
         return [Candidate(there[id_], score) for id_, score in sums if id_ in there]
+
+    def candidates(
+        self,
+        collection: str,
+        vector: NDArray[np.float32],
+        terms: Sequence[str],
+        *,
+        where: FragmentFilter,
+        limit: int,
+        boosts: Mapping[str, float],
+    ) -> Candidates:
+        name, query, words = self._name(collection), self._query_vector(collection, vector), " ".join(distinct(terms))
+        return self._search.both_sides(name, query, words, passing=condition(where), limit=limit, boosts=boosts)
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
         """See the protocol. Weaviate keeps its indexes itself, so this waits for a queue at most and reports."""
@@ -279,6 +241,7 @@ class WeaviateVectorStore:
             client.get_meta()
 
     def close(self) -> None:
+        self._search.close()
         self._connection.close()
 
     def _name(self, collection: str) -> str:
@@ -309,20 +272,6 @@ class WeaviateVectorStore:
         self._known[collection] = described(config.description)
         return self._known[collection]
 
-    def _matches(self, name: str, words: str, field: str, passing: _Filters, count: int) -> Ranked:
-        from weaviate.classes.query import MetadataQuery
-
-        with self._connection.client() as client:
-            answer = client.collections.use(name).query.bm25(
-                words,
-                query_properties=[field],
-                filters=passing,
-                limit=count,
-                return_metadata=MetadataQuery(score=True),
-                return_properties=[],
-            )
-        return {str(one.uuid): _bm25(one.metadata.score) for one in answer.objects}
-
     def _insert(self, client: WeaviateClient, collection: str, objects: list[Any]) -> None:
         from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
@@ -333,15 +282,3 @@ class WeaviateVectorStore:
         if result.has_errors:
             first = next(iter(result.errors.values())).message
             raise WeaviateWriteFailed(f"{len(result.errors)} of {len(objects)} fragments were refused: {first}")
-
-
-def _similarity(distance: float | None) -> float:
-    """Cosine similarity from the distance that was asked for; rounding must not carry it beyond 1."""
-    if distance is None:
-        raise ValueError("the server gave no distance")
-    return float(np.clip(1.0 - distance, -1.0, 1.0))
-
-
-def _bm25(score: float | None) -> float:
-    """Weaviate leaves out the constant factor k1 + 1 of BM25; with it both stores score on one scale."""
-    return (score or 0.0) * (BM25_K1 + 1)

@@ -87,6 +87,44 @@ def test_similarities_are_the_cosines_to_the_fragments_that_exist(vectors: Opene
         vectors.store.similarities(name, asked, unit_vectors(1, dimension=8)[0])
 
 
+def test_candidates_are_what_both_sides_find_with_both_scores(vectors: Opened) -> None:
+    name = vectors.collection()
+    matrix, query = unit_vectors(400, seed=10), unit_vectors(1, seed=11)[0]
+    rows = [
+        fragment(n, vector=row.tolist(), body=f"word{n % 7} word{n % 11}", near=f"word{n % 5}", space=f"space-{n % 2}")
+        for n, row in enumerate(matrix)
+    ]
+    vectors.store.upsert(name, rows)
+    where, boosts = FragmentFilter(space="space-1"), {"body": 1.0, "near": 0.5}
+    # None, one, several; the last matches more than are asked for, many with the same score.
+    for terms in ([], ["nowhere"], ["word6"], ["word1", "word2", "word3", "word3"]):
+        near = vectors.store.dense(name, query, where=where, limit=30)
+        matches = vectors.store.lexical(name, terms, where=where, limit=30, boosts=boosts)
+        found = vectors.store.candidates(name, query, terms, where=where, limit=30, boosts=boosts)
+
+        by_id = {one.fragment.id: one for one in found.found}
+        ids = {hit.fragment.id for hit in (*near, *matches)}
+        assert (found.dense, found.lexical, len(found.found)) == (len(near), len(matches), len(ids))
+        assert by_id.keys() == ids
+        compared = vectors.store.similarities(name, sorted(ids), query)
+        assert {id_: one.similarity for id_, one in by_id.items()} == pytest.approx(compared, abs=1e-5)
+        scores = dict.fromkeys(ids, 0.0) | {hit.fragment.id: hit.score for hit in matches}
+        assert {id_: one.lexical for id_, one in by_id.items()} == pytest.approx(scores, rel=1e-5)
+        there = {hit.fragment.id: hit.fragment for hit in (*near, *matches)}
+        assert {id_: one.fragment for id_, one in by_id.items()} == there
+
+
+def test_candidates_of_an_empty_collection_are_none(vectors: Opened) -> None:
+    name = vectors.collection()
+    found = vectors.store.candidates(name, unit_vectors(1)[0], ["word"], where=EVERYTHING, limit=5, boosts=BODY)
+
+    assert (found.found, found.dense, found.lexical) == ([], 0, 0)
+    with pytest.raises(DimensionMismatch):
+        vectors.store.candidates(
+            name, unit_vectors(1, dimension=8)[0], ["word"], where=EVERYTHING, limit=5, boosts=BODY
+        )
+
+
 ODD = "a'b\"c\\d*?% OR 1=1 --"
 ROWS = [
     fragment(0),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aethergrid_pipelines.stores import lancedb_segments, lancedb_upkeep, lancedb_vectors
+from aethergrid_pipelines.stores import lancedb_candidates, lancedb_segments, lancedb_upkeep
 from aethergrid_pipelines.stores.lancedb_tables import vector_segments
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
 from aethergrid_pipelines_tests.contract.fragments import BODY, EMBEDDER, EVERYTHING, fragment, unit_vectors
@@ -147,7 +147,7 @@ def test_above_the_threshold_a_graph_is_built_and_scores_stay_exact(
     store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lancedb_upkeep, "EXACT_ROWS", 500)
-    monkeypatch.setattr(lancedb_vectors, "EXACT_ROWS", 500)
+    monkeypatch.setattr(lancedb_candidates, "EXACT_ROWS", 500)
     matrix, query = unit_vectors(1_200, seed=8), unit_vectors(1, seed=9)[0]
     rows = [fragment(n, vector=row.tolist(), topic="rare" if n % 100 == 0 else "t") for n, row in enumerate(matrix)]
     store.upsert("Fragments", rows[:1_000])
