@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from aethergrid_pipelines.assets.plots import bar_chart
 from aethergrid_pipelines.automation.resource import StoresResource
 from aethergrid_pipelines.flow.steps import STEPS
 
@@ -40,6 +41,7 @@ def build_jobs() -> list[Any]:
 @dg.op
 def optimise_collections(context: dg.OpExecutionContext, stores: StoresResource) -> None:
     """Compact the active collection and bring its indexes up to date; let a complete new one take over."""
+    from aethergrid_pipelines.flow.probe import probe
     from aethergrid_pipelines.flow.promotion import promote, retire
 
     opened = stores.open()
@@ -48,7 +50,12 @@ def optimise_collections(context: dg.OpExecutionContext, stores: StoresResource)
     if active is None:
         context.log.info("there is no collection yet: nothing to optimise")
         return
+    probed_before = probe(opened, active[0])
     report = opened.vectors.optimise(active[0])
+    probed_after = probe(opened, active[0])
+    before, after = dict(report.before), dict(report.after)
+    if probed_before and probed_after:
+        before, after = before | probed_before.figures(), after | probed_after.figures()
     for line in [*report.actions, *report.notes]:
         context.log.info("%s", line)
     context.add_output_metadata(
@@ -58,7 +65,8 @@ def optimise_collections(context: dg.OpExecutionContext, stores: StoresResource)
             "retired": ", ".join(retired) or "none",
             "actions": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.actions) or "nothing to do"),
             "notes": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.notes)),
-            "before_and_after": dg.MetadataValue.md(_comparison(dict(report.before), dict(report.after))),
+            "before_and_after": dg.MetadataValue.md(_comparison(before, after)),
+            "latency": dg.MetadataValue.md(_latency(before, after)),
         }
     )
 
@@ -123,6 +131,16 @@ def _latest_runs(instance: dg.DagsterInstance) -> set[str]:
             )
             keep.update(record.run_id for record in found.records)
     return keep
+
+
+def _latency(before: dict[str, float], after: dict[str, float]) -> str:
+    bars = [
+        (f"{side}, {when}", figures[f"{side}_ms"])
+        for side in ("dense", "lexical")
+        for when, figures in (("before", before), ("after", after))
+        if f"{side}_ms" in figures
+    ]
+    return bar_chart("median of a search, ms", bars)
 
 
 def _comparison(before: dict[str, float], after: dict[str, float]) -> str:

@@ -219,6 +219,11 @@ def test_index_optimisation_says_what_it_did(stores: Stores, instance: dg.Dagste
     assert run(instance).success
     result = build_defs().resolve_job_def("optimise_index").execute_in_process(run_config=QUIET, instance=instance)
     assert result.success
+    (handled,) = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
+    shown = {name: str(value.value) for name, value in handled.step_output_data.metadata.items()}
+    assert "| probe_recall | 1.0 | 1.0 |" in shown["before_and_after"]
+    assert "lexical_ms" in shown["before_and_after"]
+    assert shown["latency"].startswith("![median of a search, ms](data:image/svg+xml;base64,")
 
 
 @pytest.mark.parametrize(
