@@ -8,7 +8,7 @@ import { assets, refresh, run } from "./pipeline.js";
 import * as form from "./question.js";
 import { hits } from "./results.js";
 import { draw } from "./timeline.js";
-import { counted } from "./wording.js";
+import { counted, words } from "./wording.js";
 
 const EVERY = 15_000;
 const KEPT = 20;
@@ -122,7 +122,9 @@ function beginnings(stats) {
   return element("div", { class: "beginnings" },
     element("h2", {}, "One memory for every model"),
     element("p", {}, `Search ${counted(stats.fragments, "passage")} of ${counted(stats.conversations, "conversation")} with ${counted(models.length, "model")}, by meaning and by words.`),
-    element("p", { class: "note" }, "Ask as you would ask a colleague: ", element("q", {}, "Why did we …?"), " finds the answer, whoever gave it."));
+    element("p", { class: "note" }, "Ask as you would ask a colleague: ", element("q", {}, "Why did we …?"), " finds the answer, whoever gave it."),
+    element("ul", { "aria-label": "Topics to begin with" }, stats.topics.slice(0, 8).map(({ name }) => element("li", {},
+      element("a", { class: "chip", "data-inside": true, href: form.address({ q: words(name), topic: name }) }, words(name))))));
 }
 
 function go(address, state = null) {

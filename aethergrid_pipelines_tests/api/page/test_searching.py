@@ -76,6 +76,18 @@ def test_filters_narrow_the_answer_and_are_in_the_address(
         expect(page.get_by_role("article").first).to_contain_text("Postcodes")
 
 
+def test_topics_are_offered_to_begin_with(opened: Open, memory: Served) -> None:
+    page = opened(memory.url)
+    topics = page.get_by_role("list", name="Topics to begin with").get_by_role("link")
+    expect(topics.first).to_be_visible()
+    name = topics.first.inner_text()
+
+    topics.first.click()
+
+    expect(page.get_by_role("article").first.get_by_role("button", name=f"Only topic {name}")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_value(name)
+
+
 def test_topic_and_task_of_a_hit_become_filters(opened: Open, memory: Served) -> None:
     page = opened(memory.url + LEAK)
     chip = page.get_by_role("article").first.get_by_role("button", name=re.compile("Only topic"))
