@@ -1,12 +1,12 @@
 """``/api/v1/memory``: ask, search, read."""
 
-from collections.abc import Generator, Iterator
-from itertools import chain
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, HTTPException, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
 
 from aethergrid_pipelines.api import query
 from aethergrid_pipelines.api.conversation_records import ConversationResponse
@@ -84,16 +84,21 @@ def file(
     return _transcript(copies[0])
 
 
-def _events(first: Delta | AnswerResponse, rest: Steps) -> Iterator[bytes]:
+async def _events(first: Delta | AnswerResponse, rest: Steps) -> AsyncIterator[bytes]:
     try:
-        for step in chain((first,), rest):
-            name = "delta" if isinstance(step, Delta) else "answer"
-            yield _event(name, step.model_dump_json(by_alias=True).encode())
+        yield _told(first)
+        async for step in iterate_in_threadpool(rest):
+            yield _told(step)
     except ModelFailure as error:
         # The store was asked before the first word; from then on only the model can fail.
         yield _event("error", bytes(failed(error).body))
     finally:
+        # Whoever stops listening ends the request to the model, too.
         rest.close()
+
+
+def _told(step: Delta | AnswerResponse) -> bytes:
+    return _event("delta" if isinstance(step, Delta) else "answer", step.model_dump_json(by_alias=True).encode())
 
 
 def _event(name: str, data: bytes) -> bytes:

@@ -21,6 +21,9 @@ LEAST_GROWN = 8
 TOKENS_A_GROWN_HIT = 100
 """One of the best hits is looked at with its neighbours for so many tokens of the budget: those of a larger number
 would find no room, and each takes a call to the store."""
+JOINED = 32
+"""Windows of one conversation with at most so many fragments between them are read at once: reading what is not needed
+costs less than another call."""
 NO_ROOM = "nothing fits into this budget: see leftOut"
 
 
@@ -106,5 +109,17 @@ class Packer:
             assert collection is not None  # noqa: S101 (without one there are no hits)
             return self._vectors.neighbours(collection, window.conversation_id, window.first, window.last)
 
-        parts = self._threads.map(read, windows(fragment for fragment, _ in hits[:grown]))
+        parts = self._threads.map(read, wider(windows(fragment for fragment, _ in hits[:grown])))
         return [fragment for part in parts for fragment in part]
+
+
+def wider(found: Sequence[Window]) -> list[Window]:
+    """Windows, those of a conversation together and ascending → the same, near ones joined."""
+    joined: list[Window] = []
+    for window in found:
+        last = joined[-1] if joined else None
+        if last and last.conversation_id == window.conversation_id and window.first - last.last <= JOINED + 1:
+            joined[-1] = Window(last.conversation_id, last.first, window.last)
+        else:
+            joined.append(window)
+    return joined

@@ -2,17 +2,25 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from aethergrid_pipelines.api.app import create_app
+from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.capture.archive import Archive, archive_path
+from aethergrid_pipelines.flow.engine import materialise_all
+from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines_tests.api.conftest import components, materialise, post
 from aethergrid_pipelines_tests.api.test_query import POOL, POSTCODES
 from aethergrid_pipelines_tests.opened import Place
@@ -35,6 +43,19 @@ def answering(embedded: Place, server: ChatServer) -> Iterator[TestClient]:
         post(client, POOL, POSTCODES)
         materialise(client)
         yield client
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The address of an application behind a real socket."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
 
 
 def ask(client: TestClient, **body: Any) -> dict[str, Any]:
@@ -110,6 +131,21 @@ def test_a_service_that_breaks_off_ends_the_stream_with_a_problem(answering: Tes
     assert delta == ("delta", {"text": "It leaks"})
     assert (last, problem["status"]) == ("error", 503)
     assert "broke off" in problem["detail"]
+
+
+def test_whoever_stops_listening_ends_the_request_to_the_model(embedded: Place, server: ChatServer) -> None:
+    server.always = Reply(pieces=["word " * 1_000] * 200_000)
+    given = {"answer_model": "test", "answer_base_url": server.url, "answer_timeout": 200.0}
+    app = create_app(embedded.settings().model_copy(update=given))
+    with served(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+        assert client.post("/api/ingest", json=POOL).status_code == 200
+        opened: Components = app.state.components
+        materialise_all(opened.stores(), Scope(), run_id="test")
+
+        with client.stream("POST", "/api/v1/memory/query", json={"query": QUESTION, "stream": True}) as response:
+            next(response.iter_lines())
+
+        assert server.left.wait(60)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from aethergrid_pipelines.embedders.local import LocalEmbedder
-from aethergrid_pipelines.query.contextual import NO_ROOM, Packer
+from aethergrid_pipelines.query.context import Window
+from aethergrid_pipelines.query.contextual import JOINED, NO_ROOM, Packer, wider
 from aethergrid_pipelines.query.pack_records import PackRequest
 from aethergrid_pipelines.query.records import Filters
 from aethergrid_pipelines.query.search import NO_INDEX, NO_MATCH, Search
@@ -101,6 +102,17 @@ def test_an_empty_index_gives_an_empty_pack(tmp_path_factory: pytest.TempPathFac
 
 def test_filters_that_nothing_passes_give_an_empty_pack(packer: Packer) -> None:
     assert packer.pack(PackRequest(task=TASK, filters=Filters(space="another"))).hint == NO_MATCH
+
+
+def test_windows_that_are_near_are_read_together() -> None:
+    near, far = Window("a", 6 + JOINED, 9 + JOINED), Window("a", 11 + 2 * JOINED, 12 + 2 * JOINED)
+
+    assert wider([Window("a", 0, 5), near, far, Window("b", 0, 4)]) == [
+        Window("a", 0, 9 + JOINED),
+        far,
+        Window("b", 0, 4),
+    ]
+    assert wider([]) == []
 
 
 @pytest.mark.parametrize(
