@@ -1,6 +1,7 @@
 """The query service: ``create_served_app`` is what uvicorn runs (``--factory``)."""
 
 import gc
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -38,6 +39,8 @@ JSON names are camelCase; snake_case is accepted. Errors are problems (RFC 9457)
 
 def create_served_app() -> FastAPI:
     """The application for a process that does nothing else."""
+    # Answers come first: a thread that stores what was captured gives way after half a millisecond instead of five.
+    sys.setswitchinterval(0.0005)
     return create_app(warmed_up=_keep_what_is_loaded)
 
 
@@ -72,7 +75,8 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     )
     problems.install(app)
     app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
-    for room in (query, contextual, memory, memory_ingest, ingest, conversations, stats, pipeline, adapters, health):
+    # Looked through in this order: what is asked most often comes first.
+    for room in (ingest, query, contextual, memory, memory_ingest, conversations, stats, pipeline, adapters, health):
         app.include_router(room.router, prefix="/api")
     app.include_router(page.router)
     app.state.mcp = McpMount(lambda: app.state.components)

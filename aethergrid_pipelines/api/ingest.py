@@ -8,12 +8,12 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from aethergrid_pipelines.api.dependencies import ComponentsDep, SettingsDep
+from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.ingest_records import BODY, IngestAccount, IngestResponse, RecordOutcome
 from aethergrid_pipelines.api.problems import problem, responses
 from aethergrid_pipelines.capture.jsonl import UnreadableJson, parse_json
-from aethergrid_pipelines.capture.posted import PostedRecord, account_of, store_posted
-from aethergrid_pipelines.capture.spool import Spool
+from aethergrid_pipelines.capture.posted import Posted, PostedRecord, account_of, read_records, take_posted
+from aethergrid_pipelines.settings import Settings
 
 router = APIRouter(tags=["capture"])
 
@@ -21,6 +21,7 @@ JSON_TYPES = frozenset({"application/json"})
 LINES_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 WRAPPERS = ("records", "conversations")
 REPORTED_ERRORS = 100
+AT_ONCE_BYTES = 32 * 1024
 DISABLED = "capturing is switched off here (CAPTURE_ENABLED=false): set CAPTURE_ENABLED=true and start the API again"
 
 
@@ -32,15 +33,13 @@ SPOOLED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/ingest",
     openapi_extra={"requestBody": BODY},
+    response_model=IngestResponse,
     responses={**SPOOLED, **responses(400, 401, 403, 413, 415, 422, 503)},
 )
-async def ingest(
+async def take_in(
     request: Request,
-    response: Response,
-    settings: SettingsDep,
-    components: ComponentsDep,
     space: Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")] = None,
-) -> IngestResponse:
+) -> Response:
     """Take in messages and conversations. Sending the same again stores nothing twice.
 
     Records that cannot be read are rejected one by one, each with its index, field and reason, and the others are
@@ -49,33 +48,46 @@ async def ingest(
     Where the conversation store does not answer, records are `spooled` (202): they are on the disk, and are stored
     without further ado when it is back. 503 when they cannot be kept either.
     """
+    # Nothing is injected, and the answer is written here: this is asked hundreds of times a second.
+    components: Components = request.app.state.components
+    response = Response(media_type="application/json")
+    taken: Any = await ingest(request, response, components.settings, components, space)
+    if not isinstance(taken, IngestResponse):
+        # A problem passes through as it is.
+        return taken  # type: ignore[no-any-return]
+    return Response(taken.model_dump_json(by_alias=True), response.status_code, media_type="application/json")
+
+
+async def ingest(
+    request: Request, response: Response, settings: Settings, components: Components, space: str | None
+) -> IngestResponse:
+    """Take in the body of a request; ``response`` gets 202 where something waits for the store. A problem is given back
+    as its response."""
     if not settings.capture_enabled:
         raise HTTPException(403, DISABLED)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in JSON_TYPES | LINES_TYPES:
         raise HTTPException(415, "send application/json, or application/x-ndjson for one record per line")
     body = await request.body()
-    result: Any = await run_in_threadpool(
-        lambda: _stored(body, media_type in LINES_TYPES, components.spool, space or settings.space)
-    )
+    spool = components.spool
+
+    def read() -> Posted:
+        records = _records(body, lines=media_type in LINES_TYPES)
+        return read_records(records, spool=spool, space=space or settings.space, received=dt.datetime.now(dt.UTC))
+
+    try:
+        # A thread costs more than reading a few messages does; many would keep everybody else waiting.
+        posted = read() if len(body) <= AT_ONCE_BYTES else await run_in_threadpool(read)
+    except UnreadableJson as error:
+        return problem(400, str(error))  # type: ignore[return-value]
+    result: Any = _answer(await take_posted(posted, spool), redacted=spool.redaction.redacts)
     if isinstance(result, IngestResponse) and result.account.spooled:
         response.status_code = 202
-    # A response passes through as it is; a record is checked against the model above.
     return result  # type: ignore[no-any-return]
 
 
-def _stored(body: bytes, lines: bool, spool: Spool, space: str) -> IngestResponse | JSONResponse:
-    try:
-        records = _records(body, lines=lines)
-    except UnreadableJson as error:
-        return problem(400, str(error))
-    posted = store_posted(
-        records,
-        spool=spool,
-        space=space,
-        received=dt.datetime.now(dt.UTC),
-    )
-    account = account_of(posted, redacted=spool.redaction.redacts)
+def _answer(posted: list[PostedRecord], *, redacted: bool) -> IngestResponse | JSONResponse:
+    account = account_of(posted, redacted=redacted)
     if account.rejected and account.rejected == account.read:
         errors = [_error(row) for row in posted[:REPORTED_ERRORS]]
         return problem(422, "every record was rejected; nothing was stored", errors=errors, account=account.as_json())

@@ -55,6 +55,24 @@ class PostedRecord:
     secrets: list[str] = dataclasses.field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Posted:
+    """The records of a request: a row for each, and the lines of those that go to the spool (``spooled``)."""
+
+    rows: list[PostedRecord] = dataclasses.field(default_factory=list)
+    lines: list[bytes] = dataclasses.field(default_factory=list)
+    spooled: list[PostedRecord] = dataclasses.field(default_factory=list)
+
+    def tell(self, outcomes: Sequence[Appended | None] | None) -> None:
+        """Note what became of the spooled ones; ``None``: that is not known yet."""
+        if outcomes is None:
+            for row in self.spooled:
+                row.outcome = "spooled"
+            return
+        for row, became in zip(self.spooled, outcomes, strict=True):
+            _tell(row, became)
+
+
 def store_posted(
     records: Sequence[object],
     *,
@@ -66,28 +84,33 @@ def store_posted(
 
     Raises ``SpoolUnavailable``, with nothing kept; sending the same again does no harm.
     """
-    posted: list[PostedRecord] = []
-    lines: list[bytes] = []
-    spooled: list[PostedRecord] = []
+    posted = read_records(records, spool=spool, space=space, received=received)
+    if posted.lines:
+        posted.tell(spool.outcomes(spool.append_lines(posted.lines), STORE_SECONDS))
+    return posted.rows
+
+
+async def take_posted(posted: Posted, spool: Spool) -> list[PostedRecord]:
+    """The same for who waits without a thread, with what :func:`read_records` made."""
+    if posted.lines:
+        posted.tell(await spool.taken(posted.lines, STORE_SECONDS))
+    return posted.rows
+
+
+def read_records(records: Sequence[object], *, spool: Spool, space: str, received: dt.datetime) -> Posted:
+    """Read records and make those that can be read ready for the spool; nothing is written yet."""
+    posted = Posted()
     for outcome in read_posted([_renamed(record) for record in records], space=space, received=received):
         row = _row(outcome, received)
-        posted.append(row)
+        posted.rows.append(row)
         if not isinstance(outcome, Captured) or row.outcome == "rejected":
             continue
         try:
             line, row.secrets = spool.line(outcome.conversation, outcome.message, received.timestamp())
-            lines.append(line)
-            spooled.append(row)
+            posted.lines.append(line)
+            posted.spooled.append(row)
         except MessageTooLarge as error:
             row.outcome, row.field, row.reason = "rejected", "content", str(error)
-    if lines:
-        outcomes = spool.outcomes(spool.append_lines(lines), STORE_SECONDS)
-        if outcomes is None:
-            for row in spooled:
-                row.outcome = "spooled"
-            return posted
-        for row, became in zip(spooled, outcomes, strict=True):
-            _tell(row, became)
     return posted
 
 

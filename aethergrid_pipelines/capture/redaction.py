@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from aethergrid_pipelines.capture.secret_finder import find_secrets, is_secret_value
+from aethergrid_pipelines.capture.secret_finder import find_secrets, is_secret_value, may_hold_secrets
 from aethergrid_pipelines.capture.secret_patterns import ASSIGNMENT, NAMES
 from aethergrid_pipelines.records.conversation import Conversation, Message
 
@@ -25,6 +25,8 @@ class Redaction:
     def captured(self, conversation: Conversation, message: Message) -> tuple[Conversation, Message, list[str]]:
         """Both as they may be stored, and the kinds of the secrets in the message, one for each."""
         kinds: list[str] = []
+        if not _may_hold(conversation, message):
+            return conversation, message, kinds
         title = conversation.title and redact(conversation.title, [])
         if self.redacts and title != conversation.title:
             conversation = conversation.model_copy(update={"title": title})
@@ -79,6 +81,13 @@ def redacted_json(value: Any, kinds: list[str]) -> Any:
             if isinstance(copied, dict | list):
                 pending.append(copied)
     return root[0]
+
+
+def _may_hold(conversation: Conversation, message: Message) -> bool:
+    # All texts at once: the automaton lets other threads go ahead at each call, and then has to wait for them.
+    fields = list(_texts(message.metadata))
+    texts = [conversation.title or "", message.content, *(text for _, text in fields)]
+    return may_hold_secrets("\n".join(texts)) or any(_names_secret(name) for name, _ in fields)
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:

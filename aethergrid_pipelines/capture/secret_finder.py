@@ -66,6 +66,11 @@ def _automaton() -> "tuple[AhoCorasick, list[list[Pattern]]]":
     return AhoCorasick(list(of_literal)), list(of_literal.values())
 
 
+def may_hold_secrets(text: str) -> bool:
+    """Whether a literal of any pattern stands in a text; where none does, there is no secret."""
+    return bool(_automaton()[0].find_matches_as_indexes(text))
+
+
 def find_secrets(text: str) -> list[Secret]:
     """The secrets of a text in order; none overlaps another. Linear in the text's length."""
     automaton, of_literal = _automaton()

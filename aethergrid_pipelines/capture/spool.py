@@ -4,6 +4,8 @@ Each process appends to segments of its own; a thread moves them into the store,
 deletes each when all of it is stored. docs/capture/spool.md says what that promises.
 """
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -83,6 +85,28 @@ class Spool:
         if not settled:
             self._drainer.give_up(ticket)
         return ticket.outcomes if len(ticket.outcomes) == len(ticket.lines) else None
+
+    async def taken(self, lines: Sequence[bytes], seconds: float) -> list[Appended | None] | None:
+        """Both at once for who waits without a thread: durable when it returns, with what :meth:`outcomes` gives.
+        Raises :class:`SpoolUnavailable`."""
+        loop = asyncio.get_running_loop()
+        told = asyncio.Event()
+
+        def tell() -> None:
+            # Whoever asked may be gone, and its loop with it.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(told.set)
+
+        ticket = Ticket(lines, tell)
+        self._writer.enqueue(ticket)
+        try:
+            async with asyncio.timeout(seconds):
+                await told.wait()
+        except TimeoutError:
+            self._drainer.give_up(ticket)
+            await asyncio.to_thread(ticket.durable.wait)
+        ticket.check(self._folder.path)
+        return ticket.outcomes if len(ticket.outcomes) == len(lines) else None
 
     def backlog(self) -> Backlog:
         """What all processes have spooled and not stored."""

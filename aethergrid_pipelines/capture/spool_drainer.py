@@ -65,7 +65,7 @@ class SpoolDrainer:
                 self._tickets.extend(tickets)
                 return
         for ticket in tickets:
-            ticket.settled.set()
+            ticket.settle()
 
     def give_up(self, ticket: Ticket) -> None:
         """Nobody waits for this ticket any more."""
@@ -111,7 +111,7 @@ class SpoolDrainer:
             self._behind = True
             tickets, self._tickets = self._tickets, deque()
         for ticket in tickets:
-            ticket.settled.set()
+            ticket.settle()
 
     def _round(self, writer: SpoolWriter) -> None:
         """Move everything that is durable now. Raises what the store raises; what was stored before that counts."""
@@ -173,4 +173,4 @@ class SpoolDrainer:
                     ticket = self._tickets[0]
                     ticket.outcomes.append(outcome)
                     if number == ticket.end - 1:
-                        ticket.settled.set()
+                        ticket.settle()

@@ -25,11 +25,13 @@ class SpoolUnavailable(StoreUnavailable):
     """Nothing can be spooled now: the budget is used up, or the disk does not take it. Nothing was acknowledged."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ticket:
-    """Records that are durable, and what became of each in the store as far as that is known."""
+    """Records that are durable, and what became of each in the store as far as that is known. ``told`` is called, in
+    another thread, when that is settled or nothing could be spooled."""
 
     lines: Sequence[bytes]
+    told: Callable[[], None] | None = None
     first: int = 0
     error: OSError | SpoolUnavailable | None = None
     outcomes: list[Appended | None] = field(default_factory=list)
@@ -39,6 +41,26 @@ class Ticket:
     @property
     def end(self) -> int:
         return self.first + len(self.lines)
+
+    def settle(self) -> None:
+        """What can be known is known."""
+        self.settled.set()
+        if self.told is not None:
+            self.told()
+
+    def written(self) -> None:
+        """It is durable, or there is an ``error``."""
+        self.durable.set()
+        if self.error is not None and self.told is not None:
+            self.told()
+
+    def check(self, path: Path) -> None:
+        """Raise :class:`SpoolUnavailable` where nothing could be spooled at ``path``."""
+        if isinstance(self.error, OSError):
+            reason = self.error.strerror or str(self.error)
+            raise SpoolUnavailable(f"the spool at {path} cannot be written: {reason}") from self.error
+        if self.error is not None:
+            raise self.error
 
 
 @dataclass(slots=True)
@@ -93,17 +115,17 @@ class SpoolWriter:
 
     def append(self, ticket: Ticket) -> None:
         """Return when the ticket's lines are on the disk. Raises :class:`SpoolUnavailable`."""
+        self.enqueue(ticket)
+        ticket.durable.wait()
+        ticket.check(self._folder.path)
+
+    def enqueue(self, ticket: Ticket) -> None:
+        """Return at once; the ticket tells the rest. Raises :class:`SpoolUnavailable`."""
         with self._ready:
             if self._closing:
                 raise SpoolUnavailable("the spool is closed")
             self._queue.append(ticket)
             self._ready.notify()
-        ticket.durable.wait()
-        if isinstance(ticket.error, OSError):
-            reason = ticket.error.strerror or str(ticket.error)
-            raise SpoolUnavailable(f"the spool at {self._folder.path} cannot be written: {reason}") from ticket.error
-        if ticket.error is not None:
-            raise ticket.error
 
     def discard(self, segment: Segment) -> None:
         """Delete a segment, unless something in it is not stored."""
@@ -133,7 +155,7 @@ class SpoolWriter:
                 with self._disk:
                     self._write(tickets)
                 for ticket in tickets:
-                    ticket.durable.set()
+                    ticket.written()
                 self._on_durable()
         finally:
             self._end(tickets)
@@ -152,7 +174,7 @@ class SpoolWriter:
         for ticket in tickets:
             if not ticket.durable.is_set():
                 ticket.error = ticket.error or SpoolUnavailable("the spool is closed")
-                ticket.durable.set()
+                ticket.written()
         with self._disk:
             for segment in self.segments:
                 segment.sealed = True
