@@ -1,5 +1,6 @@
 """Models behind OpenAI's chat completions API: OpenAI, Ollama, vLLM, llama.cpp, LM Studio, gateways."""
 
+import contextlib
 from collections.abc import Generator
 from typing import Any
 
@@ -7,6 +8,7 @@ from pydantic import SecretStr
 
 from aethergrid_pipelines.query.language_model import Finished, ModelUnavailable, Prompt
 from aethergrid_pipelines.query.model_requests import ModelRequests
+from aethergrid_pipelines.query.thinking import without_thoughts
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -31,20 +33,26 @@ class OpenAiModel:
             body |= {"max_completion_tokens": prompt.max_tokens, "stream_options": {"include_usage": True}}
         else:
             body["max_tokens"] = prompt.max_tokens
-        reason: str | None = None
-        usage: dict[str, Any] = {}
+        account: dict[str, Any] = {}
+        with contextlib.closing(self._texts(body, account)) as pieces:
+            yield from without_thoughts(pieces)
+        if "finish_reason" not in account:
+            raise ModelUnavailable(f"{self._requests.address} broke off in the middle of its answer")
+        cut = account["finish_reason"] == "length"
+        yield Finished(cut, account.get("prompt_tokens"), account.get("completion_tokens"))
+
+    def _texts(self, body: dict[str, Any], account: dict[str, Any]) -> Generator[str, None, None]:
+        """The pieces of the answer; why it ended and how many tokens it took are put into ``account``."""
         for event in self._requests.events(body):
             if event.get("error"):
                 raise ModelUnavailable(f"{self._requests.address} broke off: {event['error']}")
-            usage = event.get("usage") or usage
-            # The account of tokens comes last, without a choice.
+            # This comes last, without a choice.
+            account |= event.get("usage") or {}
             for choice in event.get("choices") or ():
-                reason = choice.get("finish_reason") or reason
+                if reason := choice.get("finish_reason"):
+                    account["finish_reason"] = reason
                 if piece := (choice.get("delta") or {}).get("content"):
                     yield piece
-        if reason is None:
-            raise ModelUnavailable(f"{self._requests.address} broke off in the middle of its answer")
-        yield Finished(reason == "length", usage.get("prompt_tokens"), usage.get("completion_tokens"))
 
     def close(self) -> None:
         self._requests.close()

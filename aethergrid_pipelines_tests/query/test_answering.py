@@ -106,6 +106,14 @@ def test_without_passages_no_model_is_asked(answerer: Answerer, server: ChatServ
     assert server.requests == []
 
 
+def test_what_a_model_thinks_aloud_is_no_part_of_its_answer(answerer: Answerer, server: ChatServer) -> None:
+    server.always = Reply(pieces=["<thi", "nk>[2] or not?", "</think>\n\nIt leaks", " [1]."])
+
+    answer = answerer.answer(ASKED)
+
+    assert (answer.answer, [citation.number for citation in answer.citations]) == ("It leaks [1].", [1])
+
+
 def test_a_streamed_answer_is_the_same_in_pieces(answerer: Answerer) -> None:
     *deltas, answer = answerer.stream(ASKED)
 
