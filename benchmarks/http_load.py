@@ -32,13 +32,12 @@ async def post_at_rate(
 
     async def one(number: int) -> None:
         sent = body(number)
-        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(sent)}\r\n"
         async with turn:
             while free and free[-1][0].at_eof():
                 # It was idle for longer than the server keeps it.
                 free.pop()[1].close()
             reader, writer = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
-            writer.write(head.encode() + b"\r\n" + sent)
+            writer.write(_head(path, sent) + sent)
             status = await _answered(reader)
             free.append((reader, writer))
         load.latencies.append((time.perf_counter() - began - number / rate) * 1_000)
@@ -53,6 +52,39 @@ async def post_at_rate(
     for _, writer in free:
         writer.close()
     return load
+
+
+async def post_by_users(port: int, path: str, body: Callable[[int], bytes], *, users: int, each: int) -> Load:
+    """So many users at once, each on a connection of its own: ``each`` requests one after another, of ``body(0)``,
+    ``body(1)``, …. A connection that breaks counts as status 0 and ends its user."""
+    load = Load()
+    began = time.perf_counter()
+
+    async def user(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for turn in range(each):
+            sent = body(number * each + turn)
+            started = time.perf_counter()
+            writer.write(_head(path, sent) + sent)
+            try:
+                status = await _answered(reader)
+            except (OSError, EOFError):
+                load.statuses[0] = load.statuses.get(0, 0) + 1
+                break
+            load.latencies.append((time.perf_counter() - started) * 1_000)
+            load.statuses[status] = load.statuses.get(status, 0) + 1
+        writer.close()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(users):
+            group.create_task(user(number))
+    load.seconds = time.perf_counter() - began
+    return load
+
+
+def _head(path: str, sent: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(sent)}\r\n"
+    return head.encode() + b"\r\n"
 
 
 async def _answered(reader: asyncio.StreamReader) -> int:

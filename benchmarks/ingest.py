@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from aethergrid_pipelines.settings import load_settings
 from benchmarks.home import select_embedded
