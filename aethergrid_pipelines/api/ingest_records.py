@@ -17,6 +17,11 @@ _MESSAGE = {
         },
         "role": {"enum": ["user", "assistant", "system", "tool"]},
         "content": {"description": "Text, or a list of parts as in OpenAI's messages"},
+        "timestamp_inferred": {"type": "boolean", "description": "The timestamp keeps the order and is a guess"},
+        "rendered": {
+            "type": "boolean",
+            "description": "Read off a web page: never replaces the same message from another route",
+        },
         "model": {"type": "string"},
         "source": {"type": "string"},
         "title": {"type": "string"},

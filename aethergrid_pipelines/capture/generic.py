@@ -24,7 +24,7 @@ from aethergrid_pipelines.capture.jsonl import (
     read_lines,
 )
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
-from aethergrid_pipelines.records.conversation import Conversation, Message, Origin, Role
+from aethergrid_pipelines.records.conversation import RENDERED, Conversation, Message, Origin, Role
 from aethergrid_pipelines.records.ids import conversation_id, message_id, sha256_hex
 
 POSTED = "api"
@@ -225,13 +225,13 @@ class _Reading:
             conversation_id=thread.conversation.id,
             native_id=native_id,
             timestamp=timestamp,
-            timestamp_inferred=spoken.timestamp is None,
+            timestamp_inferred=spoken.timestamp is None or spoken.inferred,
             role=spoken.role,
             content=spoken.content,
             model=spoken.model,
             position=thread.position,
             metadata=spoken.metadata,
-            origin=Origin(path=self._origin, line=number),
+            origin=Origin(path=RENDERED if spoken.rendered else self._origin, line=number),
         )
         thread.latest = timestamp
         # Hashes rather than text, because this is kept of every message in the file.

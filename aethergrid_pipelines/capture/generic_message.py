@@ -33,7 +33,7 @@ _TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 _THINKING = ("thinking", "reasoning_content", "reasoning")
 _READ = frozenset(
     {"id", "conversation", "role", "content", "model", "source", "title", "metadata", "tool_calls", "function_call"}
-    | {"usage", "refusal", *TIME_FIELDS, *_THINKING}
+    | {"usage", "refusal", "timestamp_inferred", "rendered", *TIME_FIELDS, *_THINKING}
 )
 
 
@@ -47,6 +47,8 @@ class Spoken:
     content: str
     model: str | None
     metadata: dict[str, Any]
+    inferred: bool = False
+    rendered: bool = False
 
 
 def read_message(record: Mapping[str, Any]) -> Spoken:
@@ -55,7 +57,8 @@ def read_message(record: Mapping[str, Any]) -> Spoken:
     metadata = _metadata(record)
     content = _content(record, metadata)
     model = text_of(record, "model", limit=MODEL_LIMIT)
-    return Spoken(identifier_of(record, "id"), moment_of(record), role, content, model, metadata)
+    inferred, rendered = _flag(record, "timestamp_inferred"), _flag(record, "rendered")
+    return Spoken(identifier_of(record, "id"), moment_of(record), role, content, model, metadata, inferred, rendered)
 
 
 def moment_of(record: Mapping[str, Any]) -> dt.datetime | None:
@@ -67,6 +70,13 @@ def moment_of(record: Mapping[str, Any]) -> dt.datetime | None:
             except ValueError as error:
                 raise UnfitField(name, str(error)) from None
     return None
+
+
+def _flag(record: Mapping[str, Any], field: str) -> bool:
+    value = record.get(field) or False
+    if not isinstance(value, bool):
+        raise UnfitField(field, f"expected a boolean, not {json_type(value)}")
+    return value
 
 
 def _role(record: Mapping[str, Any]) -> Role:

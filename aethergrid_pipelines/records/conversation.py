@@ -27,9 +27,13 @@ ALTERNATE = "alternate_branch"
 """The key of a message's metadata that is ``True`` where people went another way: an edited question, an answer that
 was asked for again. It is kept, apart from the conversation as they see it."""
 
+RENDERED = "page"
+"""The path of the origin of a message that was read off a web page, which is what its source made of it for eyes: it
+never takes the place of the same message from any other origin."""
+
 
 class Origin(BaseModel):
-    """Where a record was read: the file (or ``api``) and the position in it, counted from 1."""
+    """Where a record was read: the file (or ``api``, or ``page``) and the position in it, counted from 1."""
 
     model_config = ConfigDict(frozen=True)
 

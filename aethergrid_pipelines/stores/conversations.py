@@ -75,9 +75,11 @@ class ConversationStore(Protocol):
         """Store messages by id; the result has one outcome per message, in the order given.
 
         A message whose digest is already there is left alone (``UNCHANGED``), one with another digest is replaced
-        (``UPDATED``), and those of a forgotten conversation are not stored again (``FORGOTTEN``). A title that is set
-        replaces an older one. When a message is equal, or an edit changes nothing, the version stays as it is. A crash
-        in between never leaves a change that no later reader can see. A conversation without a message is not stored.
+        (``UPDATED``), and those of a forgotten conversation are not stored again (``FORGOTTEN``). A message that
+        was read off a page (``RENDERED``) leaves the same one of another origin alone (``UNCHANGED``). A title that is
+        set replaces an older one. When a message is equal, or an edit changes nothing, the version stays as it is. A
+        crash in between never leaves a change that no later reader can see. A conversation without a message is not
+        stored.
 
         Raises :class:`MessagesTooLarge` after everything else is stored, and ``ValueError``, with nothing stored, for
         a message of another conversation or without a time zone.

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aethergrid_pipelines.records.conversation import Conversation
+from aethergrid_pipelines.records.conversation import RENDERED, Conversation
 from aethergrid_pipelines.stores.conversations import Appended
 from aethergrid_pipelines.stores.mongo_collections import Document, MongoCollections
 from aethergrid_pipelines.stores.mongo_documents import message_document
@@ -38,6 +38,7 @@ class _Target:
     conversation: Conversation
     document: Document | None
     stored: dict[str, tuple[str, int]] = field(default_factory=dict)
+    originals: set[str] = field(default_factory=set)
     moments: list[int] = field(default_factory=list)
     writes: dict[str, PreparedMessage] = field(default_factory=dict)
     added: set[str] = field(default_factory=set)
@@ -106,9 +107,11 @@ def _load(collections: MongoCollections, part: Prepared) -> dict[str, _Target]:
     documents = {document["_id"]: document for document in found}
     targets = {identifier: _Target(told[identifier], documents.get(identifier)) for identifier in told}
     ids = [message.id for _, messages in part for message in messages]
-    fields = {"conversation_id": 1, "digest": 1, "timestamp": 1}
+    fields = {"conversation_id": 1, "digest": 1, "timestamp": 1, "origin.path": 1}
     for row in collections.messages.find({"_id": {"$in": ids}}, fields):
         targets[row["conversation_id"]].stored[row["_id"]] = (row["digest"], row["timestamp"])
+        if row["origin"]["path"] != RENDERED:
+            targets[row["conversation_id"]].originals.add(row["_id"])
     for target in targets.values():
         # A writer that died may have left messages behind that the summary does not know.
         incomplete = bool(target.stored) if target.document is None else bool(target.document.get("writers"))
@@ -130,8 +133,11 @@ def _plan_message(target: _Target, message: PreparedMessage) -> Appended | None:
         return None
     target.moments.append(message.timestamp)
     before = target.stored.get(message.id)
-    if before is not None and before[0] == message.digest:
+    original = message.rendered and message.id in target.originals
+    if before is not None and (original or before[0] == message.digest):
         return Appended.UNCHANGED
+    if not message.rendered:
+        target.originals.add(message.id)
     target.stored[message.id] = (message.digest, message.timestamp)
     target.writes[message.id] = message
     if before is None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aethergrid_pipelines.records.conversation import Conversation, Message
+from aethergrid_pipelines.records.conversation import RENDERED, Conversation, Message
 from aethergrid_pipelines.stores.conversations import MAX_MESSAGE_BYTES, Appended, MessagesTooLarge
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -26,6 +26,10 @@ class PreparedMessage(NamedTuple):
     @property
     def id(self) -> str:
         return self.message.id
+
+    @property
+    def rendered(self) -> bool:
+        return self.message.origin.path == RENDERED
 
 
 Prepared = list[tuple[Conversation, list[PreparedMessage]]]
@@ -58,7 +62,7 @@ def _prepare(conversation: Conversation, message: Message) -> PreparedMessage:
         raise ValueError(f"message {message.id} is of conversation {message.conversation_id}, not {conversation.id}")
     if message.timestamp.tzinfo is None:
         raise ValueError(f"message {message.id} has a timestamp without a time zone")
-    metadata = _as_json(message.metadata)
+    metadata = _as_json(message.metadata) if message.metadata else "{}"
     texts = (message.content, metadata, message.native_id, message.origin.path, message.model or "")
     too_large = _exceeds(texts, MAX_MESSAGE_BYTES)
     return PreparedMessage(message, message.digest, microseconds(message.timestamp), metadata, too_large)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from aethergrid_pipelines.records.conversation import Conversation
+from aethergrid_pipelines.records.conversation import RENDERED, Conversation
 from aethergrid_pipelines.stores.conversations import Appended
 from aethergrid_pipelines.stores.prepared_message import Prepared, PreparedMessage, day_of
 
@@ -26,6 +26,7 @@ class _Target:
     first_at: int | None = None
     last_at: int | None = None
     digests: dict[str, str] = field(default_factory=dict)
+    originals: set[str] = field(default_factory=set)
     added: dict[str, PreparedMessage] = field(default_factory=dict)
     edited: dict[str, PreparedMessage] = field(default_factory=dict)
     retitled: bool = False
@@ -112,6 +113,7 @@ def _plan(
         target.retitled = True
     if target.sequence is not None:
         _look_up(connection, target, [message.id for message in messages if message.id not in target.digests])
+        _look_up_originals(connection, target, [message.id for message in messages if message.rendered])
     return [_plan_message(target, message) for message in messages]
 
 
@@ -120,12 +122,25 @@ def _look_up(connection: sqlite3.Connection, target: _Target, ids: list[str]) ->
     target.digests.update(connection.execute(query, (target.key, json.dumps(ids))))
 
 
+def _look_up_originals(connection: sqlite3.Connection, target: _Target, ids: list[str]) -> None:
+    if not ids:
+        return
+    query = (
+        "SELECT m.id FROM messages m JOIN texts t ON t.key = m.text"
+        " WHERE m.conversation = ? AND m.id IN (SELECT value FROM json_each(?)) AND t.origin_path != ?"
+    )
+    rows = connection.execute(query, (target.key, json.dumps(ids), RENDERED))
+    target.originals.update(identifier for (identifier,) in rows)
+
+
 def _plan_message(target: _Target, message: PreparedMessage) -> Appended | None:
     if message.too_large:
         return None
     digest = target.digests.get(message.id)
-    if digest == message.digest:
+    if digest == message.digest or (message.rendered and message.id in target.originals):
         return Appended.UNCHANGED
+    if not message.rendered:
+        target.originals.add(message.id)
     target.digests[message.id] = message.digest
     if digest is None:
         target.added[message.id] = message

@@ -44,12 +44,12 @@ def said(name: str, number: int, content: str | None = None) -> tuple[Conversati
     return owner, message(owner, str(number), content or f"{name} {number}", position=number)
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Return as soon as it holds; fail when it never does."""
+def wait_until(holds: Callable[[], bool], seconds: float = 30.0, pause: float = 0.01) -> None:
+    """Return as soon as it holds, which is asked every ``pause`` seconds; fail when it never does."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def start(folder: Path, name: str, store: str, *limits: int) -> "subprocess.Popen[bytes]":

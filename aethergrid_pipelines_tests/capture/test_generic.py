@@ -8,7 +8,7 @@ import pytest
 from aethergrid_pipelines.capture import generic
 from aethergrid_pipelines.capture.generic import Generic
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
-from aethergrid_pipelines.records.conversation import Message
+from aethergrid_pipelines.records.conversation import RENDERED, Message
 from aethergrid_pipelines_tests.capture.rows import captured, write_lines
 
 NINE = "2026-10-05T09:00:00+00:00"
@@ -114,6 +114,8 @@ def test_tool_calls_usage_and_thinking_go_into_the_metadata(tmp_path: Path) -> N
         (said(timestamp=True), "timestamp", "ISO 8601"),
         (said(timestamp=None, created="soon"), "created", "ISO 8601"),
         (said(timestamp=None), "timestamp", "give this message"),
+        (said(timestamp_inferred="yes"), "timestamp_inferred", "expected a boolean, not text"),
+        (said(rendered=1), "rendered", "expected a boolean, not a number"),
         (said(model=4), "model", "expected text, not a number"),
         (said(model="m" * 129), "model", "longer than 128"),
         (said(source="s" * 65), "source", "longer than 64"),
@@ -154,6 +156,14 @@ def test_a_message_without_a_time_has_that_of_the_one_before(tmp_path: Path, for
     assert [message.timestamp.isoformat() for message in found] == [NINE] * 3
     assert [message.timestamp_inferred for message in found] == [False, True, True]
     assert [message.position for message in found] == [0, 1, 2]
+
+
+def test_a_record_may_say_that_its_time_is_a_guess_and_that_a_page_showed_it(tmp_path: Path) -> None:
+    guessed, shown = _messages(tmp_path, said("a", timestamp_inferred=True), said("b", rendered=True))
+    assert (guessed.timestamp.isoformat(), guessed.timestamp_inferred) == (NINE, True)
+    assert guessed.origin.path.endswith(".jsonl")
+    assert (shown.timestamp_inferred, shown.origin.path) == (False, RENDERED)
+    assert guessed.metadata == shown.metadata == {}
 
 
 def test_a_list_without_times_has_that_of_its_conversation_else_of_the_file(tmp_path: Path) -> None:

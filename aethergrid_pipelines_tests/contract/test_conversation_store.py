@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from aethergrid_pipelines.records.conversation import Message
+from aethergrid_pipelines.records.conversation import RENDERED, Message, Origin
 from aethergrid_pipelines.stores.conversations import (
     MAX_MESSAGE_BYTES,
     Appended,
@@ -55,6 +55,19 @@ def test_the_last_of_several_versions_in_a_batch_remains(store: ConversationStor
     assert state(store, C).message_count == 1
     assert put(store, C, message(C, "1", "c"), message(C, "1", "d")) == [UPDATED, UPDATED]
     assert contents(store, C) == ["d"]
+
+
+def test_what_a_page_shows_never_replaces_what_another_route_brought(store: ConversationStore) -> None:
+    page = Origin(path=RENDERED, line=1)
+    assert put(store, C, message(C, "1", "exported"), message(C, "2", "shown", origin=page)) == [STORED, STORED]
+    version = state(store, C).version
+
+    assert put(store, C, message(C, "1", "shown", origin=page)) == [UNCHANGED]
+    assert state(store, C).version == version
+    assert put(store, C, message(C, "2", "shown again", origin=page)) == [UPDATED]
+    assert put(store, C, message(C, "2", "exported"), message(C, "2", "shown", origin=page)) == [UPDATED, UNCHANGED]
+    assert put(store, C, message(C, "3", "exported"), message(C, "3", "shown", origin=page)) == [STORED, UNCHANGED]
+    assert contents(store, C) == ["exported", "exported", "exported"]
 
 
 def test_messages_come_by_timestamp_position_and_id(store: ConversationStore) -> None:
