@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from aethergrid_pipelines.automation.run_launcher import PROCESS_TAG
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines_tests.scripts import REPOSITORY, load_script
 
@@ -25,11 +26,11 @@ def instance_at(home: Path, config: str) -> Any:
 
 
 def started_run(instance: Any) -> Any:
-    """A run that a code server started, as its storage shows it after its process was killed."""
+    """A run that the daemon started, as its storage shows it after its process was killed."""
     from dagster import DagsterRun, DagsterRunStatus
 
     run = DagsterRun(
-        job_name="ingest", run_id=str(uuid.uuid4()), status=DagsterRunStatus.STARTED, tags={".dagster/grpc_info": "{}"}
+        job_name="ingest", run_id=str(uuid.uuid4()), status=DagsterRunStatus.STARTED, tags={PROCESS_TAG: "here:1"}
     )
     instance.add_run(run)
     return run
@@ -78,7 +79,7 @@ def test_the_production_instance_lives_on_postgresql(
         server.dispose()
 
 
-def test_runs_that_died_with_their_code_server_are_marked_before_a_new_start(tmp_path: Path) -> None:
+def test_runs_that_died_with_their_daemon_are_marked_before_a_new_start(tmp_path: Path) -> None:
     run_script = load_script("scripts/run.py")
     with instance_at(tmp_path, "dagster.yaml") as instance:
         died = started_run(instance)

@@ -95,19 +95,17 @@ def require_free(port: int, *, what: str, variable: str) -> None:
 def fail_orphaned_runs(home: Path) -> int:
     """Mark runs as failed whose process died with an earlier ``make run``; Dagster then starts them again.
 
-    Only runs that a code server had started are meant: no code server is alive when this is called.
+    Only runs that the daemon had started are meant: no daemon is alive when this is called.
     """
     from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+    from aethergrid_pipelines.automation.run_launcher import PROCESS_TAG
+
     active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
     with DagsterInstance.from_config(str(home)) as instance:
-        orphans = [
-            run
-            for run in instance.get_runs(filters=RunsFilter(statuses=active))
-            if run.tags.get(".dagster/grpc_info") is not None
-        ]
+        orphans = [run for run in instance.get_runs(filters=RunsFilter(statuses=active)) if PROCESS_TAG in run.tags]
         for run in orphans:
-            instance.report_run_failed(run, "The process of this run died with the code server that had started it.")
+            instance.report_run_failed(run, "The process of this run died with the daemon that had started it.")
     return len(orphans)
 
 
