@@ -151,7 +151,7 @@ class LanceVectorStore:
         query, passing = self._query_vector(collection, vector), condition(where)
 
         def search(count: int) -> list[Candidate]:
-            rows = self._read(collection, lambda table: nearest(table, query, passing, count, present(table)))
+            rows = self._searched(collection, lambda table: nearest(table, query, passing, count, present(table)))
             return [Candidate(*pair) for pair in zip(to_fragments(rows), similarities(rows), strict=True)]
 
         return best(search, limit)
@@ -174,7 +174,7 @@ class LanceVectorStore:
         query, passing = full_text(words, boosts), condition(where)
 
         def search(count: int) -> list[Candidate]:
-            rows = self._read(collection, lambda table: matching(table, query, passing, count, present(table)))
+            rows = self._searched(collection, lambda table: matching(table, query, passing, count, present(table)))
             scores = rows.column("_score").to_pylist()
             return [Candidate(*pair) for pair in zip(to_fragments(rows), scores, strict=True)]
 
@@ -195,7 +195,7 @@ class LanceVectorStore:
         def search(table: Table) -> Candidates:
             return both_sides(table, query, words, passing=passing, limit=limit, boosts=boosts, threads=self._threads)
 
-        found: Candidates = self._read(collection, search)
+        found: Candidates = self._searched(collection, search)
         return found
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
@@ -224,11 +224,15 @@ class LanceVectorStore:
         """See the protocol. No file is held open between calls."""
         self._threads.shutdown()
 
-    def _read(self, collection: str, work: Callable[[Table], Any]) -> Any:
+    def _searched(self, collection: str, work: Callable[[Table], Any]) -> Any:
+        """``work``, a search, on the latest version of the table."""
+        return self._read(collection, work, searched=True)
+
+    def _read(self, collection: str, work: Callable[[Table], Any], *, searched: bool = False) -> Any:
         """``work`` on the latest version of the table."""
         with self._tables.reachable():
             entry = self._catalog.resolve(collection)
-        return self._tables.retried(lambda: work(self._tables.open(entry)))
+        return self._tables.retried(lambda: work(self._tables.open(entry, searched=searched)))
 
     def _query_vector(self, collection: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         with self._tables.reachable():
