@@ -33,6 +33,7 @@ SPOOLED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/ingest",
     openapi_extra={"requestBody": BODY},
+    name="ingest",
     response_model=IngestResponse,
     responses={**SPOOLED, **responses(400, 401, 403, 413, 415, 422, 503)},
 )

@@ -57,13 +57,14 @@ class Secret:
 
 @lru_cache(maxsize=1)
 def _automaton() -> "tuple[AhoCorasick, list[list[Pattern]]]":
-    from ahocorasick_rs import AhoCorasick
+    from ahocorasick_rs import AhoCorasick, Implementation
 
     of_literal: dict[str, list[Pattern]] = {}
     for pattern in PATTERNS:
         for literal in pattern.literals:
             of_literal.setdefault(literal, []).append(pattern)
-    return AhoCorasick(list(of_literal)), list(of_literal.values())
+    # Twice as fast as what the library would choose; with so few literals the table is small.
+    return AhoCorasick(list(of_literal), implementation=Implementation.DFA), list(of_literal.values())
 
 
 def may_hold_secrets(text: str) -> bool:
