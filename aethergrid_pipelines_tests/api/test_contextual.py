@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from aethergrid_pipelines.api.app import create_app
-from aethergrid_pipelines_tests.api.conftest import materialise, post
+from aethergrid_pipelines_tests.api.conftest import components, materialise, post
 from aethergrid_pipelines_tests.api.test_query import POOL, POSTCODES
 from aethergrid_pipelines_tests.opened import Place
 
@@ -18,6 +18,8 @@ def ask(client: TestClient, **body: Any) -> dict[str, Any]:
 
 def test_a_pack_of_what_was_sent(anywhere: Place) -> None:
     with TestClient(create_app(anywhere.settings())) as client:
+        # Its first use may take longer than a request waits for it.
+        components(client).conversations.ping()
         [conversation, _] = post(client, POOL, POSTCODES)["conversationIds"]
         materialise(client)
 
