@@ -1,18 +1,26 @@
 """A note into the memory: through the spool, as everything that is captured, and then to the index."""
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aethergrid_pipelines.capture.posted import PostedRecord, store_posted
+from aethergrid_pipelines.capture.posted import PostedRecord, read_records
+from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable
 from aethergrid_pipelines.mcp_server.answers import Remembered
 from aethergrid_pipelines.records.ids import sha256_hex
+from aethergrid_pipelines.stores.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from aethergrid_pipelines.api.components import Components
 
+logger = logging.getLogger(__name__)
+
 SOURCE = "mcp"
+
+STORE_SECONDS = 20.0
+"""A model can wait a little to hear that its note is stored: connecting to a store may take some seconds."""
 
 LATER = "it will be found once the live worker (aethergrid live) or aethergrid process has run"
 SOON = "the live worker makes it searchable in a moment"
@@ -40,7 +48,7 @@ def remember_note(
 ) -> Remembered:
     """Store a note; the same note again changes nothing. Without ``conversation`` it is a conversation of its own.
 
-    Raises :class:`Refused`, ``SpoolUnavailable`` and ``StoreUnavailable``.
+    Raises :class:`Refused` and ``SpoolUnavailable``.
     """
     if not components.settings.capture_enabled:
         raise Refused("capturing is switched off here (CAPTURE_ENABLED=false)")
@@ -53,7 +61,11 @@ def remember_note(
         "source": SOURCE,
     }
     received = dt.datetime.now(dt.UTC)
-    row = store_posted([record], spool=components.spool, space=components.settings.space, received=received)[0]
+    spool = components.spool
+    posted = read_records([record], spool=spool, space=components.settings.space, received=received)
+    if posted.lines:
+        posted.tell(spool.outcomes(spool.append_lines(posted.lines), STORE_SECONDS))
+    row = posted.rows[0]
     if row.outcome == "rejected":
         raise Refused(f"{row.field or 'the note'}: {row.reason}")
     searchable, note = _searchable(components, row, index)
@@ -67,18 +79,32 @@ def remember_note(
 
 
 def _searchable(components: "Components", row: PostedRecord, index: Indexing | None) -> tuple[bool, str]:
-    from aethergrid_pipelines.stores import lease
-
     if row.outcome == "spooled":
         return False, WAITS
     if row.outcome == "skipped":
         return False, f"not stored: {row.reason}"
-    if lease.held(components.catalog, lease.LIVE):
+    if _followed(components):
         return False, KEPT if row.outcome == "merged" else SOON
     if index is None or row.conversation_id is None:
         return False, LATER
-    done = index(row.conversation_id)
+    try:
+        done = index(row.conversation_id)
+    except (StoreUnavailable, EmbedderUnavailable) as error:
+        # The note itself is kept, whatever becomes of the index.
+        logger.warning("%s", error)
+        return False, f"{LATER}; not now: {error}"
     return done, FOUND if done else LATER
+
+
+def _followed(components: "Components") -> bool:
+    """Whether a live worker takes care of what comes in."""
+    from aethergrid_pipelines.stores import lease
+
+    try:
+        return lease.held(components.catalog, lease.LIVE)
+    except StoreUnavailable as error:
+        logger.warning("%s", error)
+        return False
 
 
 def indexing(components: "Components") -> Indexing:

@@ -1,6 +1,7 @@
 """The server of the official SDK with our tools and resources."""
 
 import contextlib
+import inspect
 import logging
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
-from mcp_types import CallToolResult, InputRequiredResult, Resource, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, Resource, Tool, ToolAnnotations
 from pydantic import ValidationError
 
 from aethergrid_pipelines.api.components import UNREADY
@@ -57,8 +58,8 @@ class MemoryServer(MCPServer[Any]):
         self._components = components
         tools = Tools(components, index)
         for tool in (tools.search_memory, tools.get_context, tools.get_conversation, tools.stats):
-            self.add_tool(tool, annotations=READ)
-        self.add_tool(tools.remember, annotations=WRITE)
+            self.add_tool(tool, description=inspect.getdoc(tool), annotations=READ)
+        self.add_tool(tools.remember, description=inspect.getdoc(tools.remember), annotations=WRITE)
         self.resource(URI, name="conversation", title="A conversation", mime_type="text/markdown")(self._conversation)
 
     async def call_tool(
@@ -80,6 +81,15 @@ class MemoryServer(MCPServer[Any]):
             if isinstance(error.__cause__, _FORESEEN):
                 raise ToolError(str(error.__cause__)) from error
             raise
+
+    async def list_tools(self) -> list[Tool]:
+        """Without the titles that are made of names: every model that is connected reads all of this."""
+        return [
+            tool.model_copy(
+                update={"input_schema": _untitled(tool.input_schema), "output_schema": _untitled(tool.output_schema)}
+            )
+            for tool in await super().list_tools()
+        ]
 
     async def list_resources(self) -> list[Resource]:
         """The latest conversations; none where the catalog does not answer."""
@@ -111,6 +121,14 @@ class MemoryServer(MCPServer[Any]):
         except NotThere as error:
             raise ResourceNotFoundError(str(error)) from error
         return conversation_text(part)
+
+
+def _untitled(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        # A property that is called «title» is an object, not a text.
+        kept = {name: part for name, part in schema.items() if name != "title" or not isinstance(part, str)}
+        return {name: _untitled(part) for name, part in kept.items()}
+    return [_untitled(part) for part in schema] if isinstance(schema, list) else schema
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp_types import CallToolResult, TextContent
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from aethergrid_pipelines.mcp_server.answers import (
     ContextPack,
@@ -34,10 +34,54 @@ from aethergrid_pipelines.query.token_counts import TokenCounts
 if TYPE_CHECKING:
     from aethergrid_pipelines.api.components import Components
 
+
+def _given(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+# Models leave out what they do not need, or send an empty text, or null: all of that is «not given».
+_OPTIONAL = BeforeValidator(_given)
+
 Tokens = Annotated[int, Field(ge=400, le=50_000, description="The longest answer you want, in tokens")]
 Note = Annotated[str, Field(min_length=1, max_length=100_000, description="Whole sentences that stand alone")]
 Speaker = Annotated[Literal["user", "assistant"], Field(description="Whose words or finding it is")]
-Day = Annotated[str | None, Field(description="A date or time, as 2026-10-05; UTC")]
+Day = Annotated[
+    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "A date or time, as 2026-10-05; UTC"})
+]
+SaidBy = Annotated[
+    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "Only what this model said, as gpt-5"})
+]
+Topic = Annotated[
+    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "Only this topic; stats lists them"})
+]
+Inside = Annotated[
+    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "Only in this conversation"})
+]
+Counting = Annotated[
+    str | None,
+    _OPTIONAL,
+    WithJsonSchema({"type": "string", "description": "Your name, as gpt-5: tokens are counted as you count"}),
+]
+Near = Annotated[
+    str | None,
+    _OPTIONAL,
+    WithJsonSchema({"type": "string", "description": "Begin shortly before this message, as a result names it"}),
+]
+Title = Annotated[
+    str | None, _OPTIONAL, Field(max_length=200), WithJsonSchema({"type": "string", "description": "A few words"})
+]
+Together = Annotated[
+    str | None,
+    _OPTIONAL,
+    Field(max_length=200),
+    WithJsonSchema({"type": "string", "description": "A name of yours that keeps several notes together"}),
+]
+Myself = Annotated[
+    str | None,
+    _OPTIONAL,
+    Field(max_length=128),
+    WithJsonSchema({"type": "string", "description": "Your name, as claude-opus-4-5"}),
+]
 
 
 class Tools:
@@ -55,9 +99,9 @@ class Tools:
         max_results: Annotated[int, Field(ge=1, le=50)] = 8,
         after: Day = None,
         before: Day = None,
-        model: Annotated[str | None, Field(description="Only what this model said, as gpt-5")] = None,
-        topic: Annotated[str | None, Field(description="Only this topic; stats lists them")] = None,
-        conversation_id: Annotated[str | None, Field(description="Only in this conversation")] = None,
+        model: SaidBy = None,
+        topic: Topic = None,
+        conversation_id: Inside = None,
         max_tokens: Tokens = 3_000,
     ) -> Annotated[CallToolResult, Passages]:
         """Find what was said in earlier conversations with any AI model: decisions, reasons, fixes, preferences, facts.
@@ -81,7 +125,7 @@ class Tools:
         *,
         after: Day = None,
         before: Day = None,
-        model: Annotated[str | None, Field(description="Your name, as gpt-5: tokens are counted as you count")] = None,
+        model: Counting = None,
         max_tokens: Tokens = 2_000,
     ) -> Annotated[CallToolResult, ContextPack]:
         """Get what the memory knows for a task, as one text: passages grown to whole thoughts, nothing twice.
@@ -97,9 +141,7 @@ class Tools:
         self,
         conversation_id: Annotated[str, Field(description="The conversation_id of a result")],
         *,
-        message_id: Annotated[
-            str | None, Field(description="Begin shortly before this message, as a result names it")
-        ] = None,
+        message_id: Near = None,
         offset: Annotated[int, Field(ge=0, description="Skip so many messages; next_offset of an answer")] = 0,
         max_tokens: Tokens = 6_000,
     ) -> Annotated[CallToolResult, ConversationPart]:
@@ -119,14 +161,12 @@ class Tools:
         content: Annotated[
             str, Field(min_length=1, max_length=100_000, description="Whole sentences that stand alone")
         ],
-        title: Annotated[str | None, Field(max_length=200, description="A few words")] = None,
-        conversation: Annotated[
-            str | None, Field(max_length=200, description="A name of yours that keeps several notes together")
-        ] = None,
+        title: Title = None,
+        conversation: Together = None,
         said_by: Annotated[
             Literal["user", "assistant"], Field(description="Whose words or finding it is")
         ] = "assistant",
-        model: Annotated[str | None, Field(max_length=128, description="Your name, as claude-opus-4-5")] = None,
+        model: Myself = None,
     ) -> Annotated[CallToolResult, Remembered]:
         """Keep something for later conversations, with any model: a decision and its reason, a fix, a preference.
 

@@ -1,5 +1,6 @@
 """What each tool answers, from real embedded stores."""
 
+import json
 import logging
 import uuid
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from mcp import Client
 
 from aethergrid_pipelines.api.components import Components
-from aethergrid_pipelines.mcp_server.remembering import indexing
+from aethergrid_pipelines.mcp_server.remembering import FOUND, indexing
 from aethergrid_pipelines.mcp_server.server import MemoryServer
 from aethergrid_pipelines.stores import lease
 from aethergrid_pipelines.stores.select import open_catalog
@@ -104,11 +105,12 @@ def test_every_kind_of_store_serves_the_tools(kind: str, tmp_path: Path) -> None
         server = MemoryServer(components, indexing(components))
 
         done = answer(server, "remember", content=NOTE, title="Invoices")
-        found = answer(server, "search_memory", query="how long are invoices kept?")["results"]
+        found = answer(server, "search_memory", query="how long are invoices kept?")
         pack = answer(server, "get_context", task="Delete old invoices")
         read = answer(server, "get_conversation", conversation_id=done["conversation_id"])
 
-        assert [passage["content"] for passage in found] == [NOTE]
+        assert (done["searchable"], done["note"]) == (True, FOUND)
+        assert [passage["content"] for passage in found["results"]] == [NOTE], found["hint"]
         assert NOTE in pack["text"]
         assert [turn["content"] for turn in read["messages"]] == [NOTE]
         assert answer(server, "stats")["passages"] == 1
@@ -156,6 +158,17 @@ def test_a_live_worker_is_left_to_make_notes_searchable(copied: Place) -> None:
     assert "live worker" in done["note"]
 
 
+def test_a_note_is_kept_where_it_cannot_be_made_searchable(copied: Place) -> None:
+    away = copied.settings().model_copy(update={"weaviate_url": "http://127.0.0.1:9"})
+    components = Components(away)
+
+    done = answer(MemoryServer(components, indexing(components)), "remember", content=NOTE)
+
+    components.close()
+    assert (done["outcome"], done["searchable"]) == ("stored", False)
+    assert "127.0.0.1:9" in done["note"]
+
+
 def test_nothing_is_remembered_where_capturing_is_off(copied: Place) -> None:
     components = Components(copied.settings().model_copy(update={"capture_enabled": False}))
 
@@ -181,6 +194,25 @@ def test_another_space_sees_nothing_of_this_one(filled: Place) -> None:
     assert "no conversation" in problem(elsewhere, "get_conversation", conversation_id=POOL)
     assert answer(elsewhere, "stats")["conversations"] == 0
     components.close()
+
+
+@pytest.mark.parametrize("nothing", ["", " ", None])
+def test_an_empty_argument_is_one_that_is_not_given(server: MemoryServer, nothing: str | None) -> None:
+    bare = answer(server, "search_memory", query="Dutch postcodes")
+    empty = dict.fromkeys(("after", "before", "model", "topic", "conversation_id"), nothing)
+
+    assert answer(server, "search_memory", query="Dutch postcodes", **empty) == bare
+    assert answer(server, "get_conversation", conversation_id=POOL, message_id=nothing)["offset"] == 0
+
+
+def test_what_every_model_has_to_read_is_short(server: MemoryServer) -> None:
+    tools = anyio.run(server.list_tools)
+
+    asked = [{"description": tool.description, "parameters": tool.input_schema} for tool in tools]
+    assert len(json.dumps(asked)) < 5_000
+    assert "title" in tools[-1].input_schema["properties"], "of remember, which is a property and stays"
+    assert all("anyOf" not in json.dumps(tool.input_schema) for tool in tools)
+    assert not [tool.name for tool in tools if "  " in str(tool.description)]
 
 
 @pytest.mark.parametrize(
