@@ -47,6 +47,8 @@ def open_shared_cache(settings: Settings) -> Cache | None:
     """Redis at ``REDIS_URL``; without one there is no cache beyond the process. Connects at the first call."""
     if settings.redis_url is None:
         return None
-    from aethergrid_pipelines.stores.redis_cache import RedisCache
+    from aethergrid_pipelines.stores.redis_cache import NAMESPACE, RedisCache
 
-    return RedisCache(settings.redis_url.get_secret_value())
+    # Several installations on one Redis clear and fill their own.
+    namespace = f"{NAMESPACE}{settings.vector_collection}:"
+    return RedisCache(settings.redis_url.get_secret_value(), namespace=namespace)

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,8 +20,8 @@ from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.forget import forget
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.stores.cache import ANSWERS
-from aethergrid_pipelines.stores.redis_cache import RedisCache
-from aethergrid_pipelines_tests.api.conftest import components, materialise, post
+from aethergrid_pipelines.stores.redis_cache import NAMESPACE, RedisCache
+from aethergrid_pipelines_tests.api.conftest import components, materialise
 from aethergrid_pipelines_tests.api.test_query import POOL, POSTCODES
 from aethergrid_pipelines_tests.opened import KINDS, Place, place
 from aethergrid_pipelines_tests.stores.tcp_forwarder import TcpForwarder
@@ -35,7 +36,23 @@ def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         if request.param == "embedded":
             yield found
             return
-        yield Place(found.variables | {"REDIS_URL": request.getfixturevalue("redis_url")})
+        with on_redis(found, request.getfixturevalue("redis_url")) as shared:
+            yield shared
+
+
+@contextmanager
+def on_redis(there: Place, redis_url: str) -> Iterator[Place]:
+    """The same place with Redis, where it has keys of its own that are gone afterwards."""
+    name = {"VECTOR_COLLECTION": f"T{uuid.uuid4().hex[:12]}", **there.variables}
+    found = Place(name | {"REDIS_URL": redis_url})
+    yield found
+    cache = RedisCache(redis_url, namespace=namespace(found))
+    cache.clear()
+    cache.close()
+
+
+def namespace(there: Place) -> str:
+    return f"{NAMESPACE}{there.variables['VECTOR_COLLECTION']}:"
 
 
 @pytest.fixture
@@ -49,6 +66,19 @@ def ask(client: TestClient, **body: Any) -> tuple[str, list[str]]:
     response = client.post("/api/query/semantic", json=body)
     assert response.status_code == 200, response.text
     return response.headers["x-cache"], [hit["content"] for hit in response.json()["results"]]
+
+
+def remember(client: TestClient, *records: Any) -> list[str]:
+    """Ingest records and wait until they are stored, as a busy server may keep them waiting; their conversations."""
+    response = client.post("/api/ingest", json=list(records))
+    assert response.status_code in {200, 202}, response.text
+    ids: list[str] = response.json()["conversationIds"]
+    deadline = time.monotonic() + 60
+    while response.status_code == 202 and time.monotonic() < deadline:
+        time.sleep(0.05)
+        if all(client.get(f"/api/conversations/{id_}").status_code == 200 for id_ in ids):
+            break
+    return ids
 
 
 class Counting:
@@ -85,7 +115,7 @@ class Held(Counting):
 
 
 def test_fifty_who_ask_the_same_at_once_cost_one_embedding_and_one_search(client: TestClient) -> None:
-    post(client, POOL, POSTCODES)
+    remember(client, POOL, POSTCODES)
     materialise(client)
     opened = components(client)
     opened._opened.pop("answers"), opened._opened.pop("search").close()
@@ -112,7 +142,7 @@ def test_fifty_who_ask_the_same_at_once_cost_one_embedding_and_one_search(client
 
 
 def test_the_same_question_is_answered_from_the_cache_and_another_is_not(client: TestClient) -> None:
-    post(client, POOL, POSTCODES)
+    remember(client, POOL, POSTCODES)
     materialise(client)
     first = client.post("/api/query/semantic", json=LEAK)
     again = client.post("/api/query/semantic", json=LEAK | {"filters": {}})
@@ -133,12 +163,12 @@ def test_the_same_question_is_answered_from_the_cache_and_another_is_not(client:
 
 
 def test_no_answer_of_before_is_given_after_another_process_wrote(there: Place, client: TestClient) -> None:
-    post(client, POSTCODES)
+    remember(client, POSTCODES)
     materialise(client)
     assert POOL["messages"][1]["content"] not in ask(client, **LEAK)[1]  # type: ignore[index]
     assert ask(client, **LEAK)[0] == "process"
 
-    post(client, POOL)
+    remember(client, POOL)
     # Its own stores: what the live worker or a run of Dagster has.
     with there.open() as stores:
         materialise_all(stores, Scope(), run_id="elsewhere")
@@ -149,7 +179,7 @@ def test_no_answer_of_before_is_given_after_another_process_wrote(there: Place, 
 
 
 def test_what_another_process_forgets_is_in_no_answer_any_more(there: Place, client: TestClient) -> None:
-    [conversation, _] = post(client, POOL, POSTCODES)["conversationIds"]
+    [conversation, _] = remember(client, POOL, POSTCODES)
     materialise(client)
     assert any("leaks one connection" in hit for hit in ask(client, **LEAK)[1])
     assert ask(client, **LEAK)[0] == "process"
@@ -163,7 +193,7 @@ def test_what_another_process_forgets_is_in_no_answer_any_more(there: Place, cli
 
 
 def test_the_stats_tell_how_each_level_does(client: TestClient) -> None:
-    post(client, POOL)
+    remember(client, POOL)
     materialise(client)
     for _ in range(4):
         ask(client, **LEAK)
@@ -194,7 +224,7 @@ def test_a_catalog_that_does_not_answer_stops_the_cache_and_no_question(tmp_path
         forwarded = database.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{way.port}")
         there = Place(found.variables | {"POSTGRES_URL": forwarded})
         with TestClient(create_app(there.settings())) as client:
-            post(client, POOL)
+            remember(client, POOL)
             materialise(client)
             before = [ask(client, **LEAK)[0] for _ in range(2)]
             way.cut()
@@ -213,26 +243,27 @@ def way(redis_url: str) -> Iterator[TcpForwarder]:
     forwarder.cut()
 
 
-def shared(embedded: Place, way: TcpForwarder) -> Place:
-    return Place(embedded.variables | {"REDIS_URL": f"redis://127.0.0.1:{way.port}/0"})
+@pytest.fixture
+def shared(embedded: Place, redis_url: str, way: TcpForwarder) -> Iterator[Place]:
+    with on_redis(embedded, redis_url) as found:
+        yield Place(found.variables | {"REDIS_URL": f"redis://127.0.0.1:{way.port}/0"})
 
 
-def test_another_process_answers_from_what_redis_keeps(embedded: Place, way: TcpForwarder) -> None:
-    there = shared(embedded, way)
-    with TestClient(create_app(there.settings())) as client:
-        post(client, POOL)
+def test_another_process_answers_from_what_redis_keeps(shared: Place) -> None:
+    with TestClient(create_app(shared.settings())) as client:
+        remember(client, POOL)
         materialise(client)
         first = ask(client, **LEAK)
-    with TestClient(create_app(there.settings())) as client:
+    with TestClient(create_app(shared.settings())) as client:
         again = ask(client, **LEAK)
 
     assert (first[0], again[0]) == ("none", "redis")
     assert again[1] == first[1]
 
 
-def test_redis_that_goes_away_breaks_no_question_and_delays_none_for_long(embedded: Place, way: TcpForwarder) -> None:
-    with TestClient(create_app(shared(embedded, way).settings())) as client:
-        post(client, POOL)
+def test_redis_that_goes_away_breaks_no_question_and_delays_none_for_long(shared: Place, way: TcpForwarder) -> None:
+    with TestClient(create_app(shared.settings())) as client:
+        remember(client, POOL)
         materialise(client)
         before = ask(client, **LEAK)
         way.cut()
@@ -247,23 +278,20 @@ def test_redis_that_goes_away_breaks_no_question_and_delays_none_for_long(embedd
     assert figures["redis"]["store"]["paused"] == 1
 
 
-def test_forgetting_takes_the_text_out_of_redis(embedded: Place, redis_url: str) -> None:
-    there = Place(embedded.variables | {"REDIS_URL": redis_url})
-    with TestClient(create_app(there.settings())) as client:
-        [conversation] = post(client, POOL)["conversationIds"]
+def test_forgetting_takes_the_text_out_of_redis(shared: Place, redis_url: str) -> None:
+    with TestClient(create_app(shared.settings())) as client:
+        [conversation] = remember(client, POOL)
         materialise(client)
         ask(client, **LEAK)
-        answers = components(client).answers
-        version = answers._version()
-        assert kept(redis_url, version)
+        assert kept(redis_url, shared)
         client.delete(f"/api/conversations/{conversation}")
 
-    assert not kept(redis_url, version)
+    assert not kept(redis_url, shared)
 
 
-def kept(redis_url: str, version: str | None) -> list[bytes]:
-    """The keys of answers of this version."""
+def kept(redis_url: str, there: Place) -> list[bytes]:
+    """The keys of its answers."""
     cache = RedisCache(redis_url)
-    found = list(cache._connected().scan_iter(match=f"{cache._namespace}{ANSWERS}{version}:*", count=1_000))
+    found = list(cache._connected().scan_iter(match=f"{namespace(there)}{ANSWERS}*", count=1_000))
     cache.close()
     return found
