@@ -1,9 +1,9 @@
 """The tools: what a model may ask of the memory. Their descriptions and those of their arguments are what it reads."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from mcp_types import CallToolResult, TextContent
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 
 from aethergrid_pipelines.mcp_server.answers import (
     ContextPack,
@@ -12,6 +12,20 @@ from aethergrid_pipelines.mcp_server.answers import (
     Passage,
     Passages,
     Remembered,
+)
+from aethergrid_pipelines.mcp_server.arguments import (
+    Counting,
+    Day,
+    Inside,
+    Myself,
+    Near,
+    Note,
+    SaidBy,
+    Speaker,
+    Title,
+    Together,
+    Tokens,
+    Topic,
 )
 from aethergrid_pipelines.mcp_server.budget import fitting
 from aethergrid_pipelines.mcp_server.context_pack import context_pack
@@ -33,55 +47,6 @@ from aethergrid_pipelines.query.token_counts import TokenCounts
 
 if TYPE_CHECKING:
     from aethergrid_pipelines.api.components import Components
-
-
-def _given(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-# Models leave out what they do not need, or send an empty text, or null: all of that is «not given».
-_OPTIONAL = BeforeValidator(_given)
-
-Tokens = Annotated[int, Field(ge=400, le=50_000, description="The longest answer you want, in tokens")]
-Note = Annotated[str, Field(min_length=1, max_length=100_000, description="Whole sentences that stand alone")]
-Speaker = Annotated[Literal["user", "assistant"], Field(description="Whose words or finding it is")]
-Day = Annotated[
-    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "A date or time, as 2026-10-05; UTC"})
-]
-SaidBy = Annotated[
-    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "Only what this model said, as gpt-5"})
-]
-Topic = Annotated[
-    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "Only this topic; stats lists them"})
-]
-Inside = Annotated[
-    str | None, _OPTIONAL, WithJsonSchema({"type": "string", "description": "Only in this conversation"})
-]
-Counting = Annotated[
-    str | None,
-    _OPTIONAL,
-    WithJsonSchema({"type": "string", "description": "Your name, as gpt-5: tokens are counted as you count"}),
-]
-Near = Annotated[
-    str | None,
-    _OPTIONAL,
-    WithJsonSchema({"type": "string", "description": "Begin shortly before this message, as a result names it"}),
-]
-Title = Annotated[
-    str | None, _OPTIONAL, Field(max_length=200), WithJsonSchema({"type": "string", "description": "A few words"})
-]
-Together = Annotated[
-    str | None,
-    _OPTIONAL,
-    Field(max_length=200),
-    WithJsonSchema({"type": "string", "description": "A name of yours that keeps several notes together"}),
-]
-Myself = Annotated[
-    str | None,
-    _OPTIONAL,
-    Field(max_length=128),
-    WithJsonSchema({"type": "string", "description": "Your name, as claude-opus-4-5"}),
-]
 
 
 class Tools:
