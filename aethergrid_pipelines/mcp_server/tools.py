@@ -123,14 +123,11 @@ class Tools:
 
     def remember(
         self,
-        content: Annotated[
-            str, Field(min_length=1, max_length=100_000, description="Whole sentences that stand alone")
-        ],
+        content: Note,
+        *,
         title: Title = None,
         conversation: Together = None,
-        said_by: Annotated[
-            Literal["user", "assistant"], Field(description="Whose words or finding it is")
-        ] = "assistant",
+        said_by: Speaker = "assistant",
         model: Myself = None,
     ) -> Annotated[CallToolResult, Remembered]:
         """Keep something for later conversations, with any model: a decision and its reason, a fix, a preference.
