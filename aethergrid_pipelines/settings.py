@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     """What every request to the API but `/api/health` then has to carry (`Authorization: Bearer` or `X-API-Key`)."""
 
+    allowed_hosts: str | None = Field(None, pattern=r"^\s*[^\s,/@]+(\s*,\s*[^\s,/@]+)*\s*$")
+    """Names beside its own by which this machine may be asked where no key is set: `memory.lan,192.168.1.5`."""
+
     mcp_port: int = Field(8120, ge=1, le=65_535)
     """The port of `aethergrid mcp --http`, which listens on `API_HOST` and asks for `API_KEY`."""
 
@@ -139,6 +142,12 @@ class Settings(BaseSettings):
     """Where it sends what OpenAI's clients ask: scheme and host, also of Ollama, vLLM, LM Studio, Gemini."""
     proxy_anthropic_upstream: str = "https://api.anthropic.com"
     """Where it sends what Anthropic's clients ask."""
+    proxy_context_tokens: int = Field(0, ge=0, le=1_000_000)
+    """How many tokens of remembered context it adds to requests that do not say (`X-AetherGrid-Context`); 0: none."""
+    proxy_context_timeout: float = Field(1.0, gt=0.0, le=60.0)
+    """How many seconds a request waits for that; then it goes on without."""
+    proxy_context_url: str | None = Field(None, pattern=r"^https?://")
+    """The API that it asks, with `API_KEY`; without it, that of `API_HOST` and `API_PORT`."""
 
     @model_validator(mode="after")
     def _no_placeholders_in_production(self) -> Self:
@@ -159,6 +168,11 @@ class Settings(BaseSettings):
         """``ADAPTER_MODELS`` by the adapter's name."""
         pairs = (pair.partition("=") for pair in (self.adapter_models or "").split(",") if pair.strip())
         return {name.strip(): model.strip() for name, _, model in pairs}
+
+    @property
+    def allowed_host_names(self) -> list[str]:
+        """``ALLOWED_HOSTS``, one by one."""
+        return [name.strip() for name in (self.allowed_hosts or "").split(",") if name.strip()]
 
     @property
     def models_path(self) -> Path:

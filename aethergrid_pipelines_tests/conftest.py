@@ -40,6 +40,8 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
         monkeypatch.delenv(alias if isinstance(alias, str) else name.upper(), raising=False)
     monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AETHERGRID_MODELS", MODELS)
+    # The name that Starlette's test client asks by.
+    monkeypatch.setenv("ALLOWED_HOSTS", "testserver")
     monkeypatch.chdir(tmp_path)
     load_settings.cache_clear()
     yield

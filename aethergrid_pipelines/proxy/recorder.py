@@ -31,6 +31,8 @@ INTERFACES: dict[str, Callable[[Exchange, dict[str, Any]], Told]] = {
 """What is captured, by the end of its path."""
 
 SOURCE = "proxy"
+# An interface that changed. Its bytes go through; what they say is not known here.
+_NOT_UNDERSTOOD = (AttributeError, KeyError, TypeError, ValueError)
 MAX_WAITING = 1_000
 MAX_WAITING_BYTES = 128 * 1024 * 1024
 
@@ -58,6 +60,18 @@ class Recorder:
         else:
             self._lose("too much at once")
 
+    def going_on(self, exchange: Exchange) -> str | None:
+        """The id of the conversation of which a request repeats more than the first message, as far as it was captured.
+        Any thread may ask."""
+        asked = exchange.asked()
+        try:
+            told = INTERFACES[exchange.interface](exchange, asked) if asked else None
+            placed = _Placed(told, self._prefixes, self._space) if told and told.turns else None
+        except (UnfitField, sqlite3.Error, *_NOT_UNDERSTOOD) as error:
+            logger.debug("which conversation goes on is not known: %s", error)
+            return None
+        return placed.conversation.id if placed and placed.goes_on else None
+
     def close(self) -> None:
         """Capture what waits, and stop."""
         self._waiting.put(None)
@@ -69,8 +83,7 @@ class Recorder:
                 self._capture(exchange)
             except (SpoolUnavailable, MessageTooLarge, UnfitField, sqlite3.Error) as error:
                 self._lose(str(error))
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                # An interface that changed. Its bytes went through; what they say is not known here.
+            except _NOT_UNDERSTOOD as error:
                 self._lose(f"{exchange.interface} is not understood: {type(error).__name__}")
             with self._lock:
                 self._count -= 1
@@ -125,6 +138,8 @@ class _Placed:
         found = prefixes.longest(self.hashes)
         self.new_from = found[1] + 1 if found else 0
         self.is_new = found is None and earlier is None
+        # One message that is known may as well begin another chat, which has nothing of the answer before it.
+        self.goes_on = self.new_from > 1 or earlier is not None
         self.native_id = found[0] if found else earlier[0] if earlier else self.hashes[-1]
         self.after_answer = told.answer.after(before) if told.answer else None
         identifier = conversation_id(space, SOURCE, self.native_id)

@@ -9,9 +9,12 @@ from functools import lru_cache
 import httpx
 
 from aethergrid_pipelines.capture.spool import open_spool
+from aethergrid_pipelines.hosts import Hosts
 from aethergrid_pipelines.proxy.app import Proxy, Upstreams
+from aethergrid_pipelines.proxy.memory import Memory
 from aethergrid_pipelines.proxy.prefixes import Prefixes
 from aethergrid_pipelines.proxy.recorder import INTERFACES, Recorder
+from aethergrid_pipelines.proxy.reminder import Reminder
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.conversations import ConversationStore
 from aethergrid_pipelines.stores.select import open_conversation_store
@@ -30,15 +33,31 @@ def capturing(settings: Settings) -> Iterator[Proxy]:
     prefixes = Prefixes(settings.home_path / "proxy.db")
     recorder = Recorder(spool, prefixes, settings.space)
     upstreams = Upstreams(httpx.URL(settings.proxy_openai_upstream), httpx.URL(settings.proxy_anthropic_upstream))
-    interfaces = frozenset(INTERFACES) if settings.capture_enabled else frozenset[str]()
+    hosts = Hosts([settings.proxy_host, *settings.allowed_host_names])
+    memory = Memory(
+        settings.proxy_context_url or address_of_api(settings),
+        settings.api_key,
+        space=settings.space,
+        timeout=settings.proxy_context_timeout,
+    )
+    reminder = Reminder(memory, tokens=settings.proxy_context_tokens, hosts=hosts, going_on=recorder.going_on)
+    captured = recorder.take if settings.capture_enabled else None
     try:
-        yield Proxy(upstreams, interfaces, recorder.take)
+        yield Proxy(upstreams, frozenset(INTERFACES), captured, reminder, hosts)
     finally:
         recorder.close()
         prefixes.close()
         spool.close()
         if store.cache_info().currsize:
             store().close()
+
+
+def address_of_api(settings: Settings) -> str:
+    """Where the API of these settings is on this machine."""
+    host = settings.api_host
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 (it listens everywhere, hence also here)
+        host = "127.0.0.1"
+    return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
 
 
 def serve(settings: Settings, *, port: int) -> None:

@@ -67,7 +67,8 @@ class Packer:
             )
         )
         tokenizer, counted_by = self._counts.of(request.model)
-        hits = self._fragments(found)
+        apart = frozenset(request.except_conversations)
+        hits = [hit for hit in self._fragments(found) if hit[0].conversation_id not in apart]
         around = self._around(found.stats.collection, hits, request.token_budget)
         offered = bids(hits, around, task_type=request.task_type)
         same = repeats([bid.fragment.content for bid in offered])

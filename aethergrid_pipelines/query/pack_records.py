@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from aethergrid_pipelines.query.records import Filters, Lineage, Query, Record, Value
+from aethergrid_pipelines.query.records import Filters, Lineage, Query, Record, Value, Values
 
 MAX_BUDGET = 10_000_000
 DEFAULT_BUDGET = 2_000
@@ -23,7 +23,8 @@ def _known_task_type(value: str) -> str:
 class PackRequest(Record):
     """A task that somebody is about to do. ``task_type`` prefers fragments of that type and excludes no other;
     ``filters.task_types`` would. ``token_budget`` is counted by the tokenizer of ``model`` where its vocabulary is
-    there. ``numbered`` puts ``[1]``, ``[2]``… before the passages. The others are as in a search."""
+    there. ``numbered`` puts ``[1]``, ``[2]``… before the passages. Hits in ``except_conversations`` (ids) are passed
+    over: whoever asks has these before them. The others are as in a search."""
 
     task: Query
     task_type: Annotated[Value, AfterValidator(_known_task_type)] | None = None
@@ -33,6 +34,7 @@ class PackRequest(Record):
     min_similarity: float = Field(0.0, ge=0.0, le=1.0)
     recency_half_life_days: float | None = Field(None, gt=0.0, le=100_000.0)
     numbered: bool = False
+    except_conversations: Values = Field([])
 
 
 class CountedBy(Record):

@@ -35,6 +35,16 @@ def test_a_pack_of_what_was_sent(anywhere: Place) -> None:
         assert {one["reason"] for one in nothing["leftOut"]} == {"budget"}
 
 
+def test_a_conversation_that_whoever_asks_has_is_left_out(client: TestClient) -> None:
+    [conversation, other] = post(client, POOL, POSTCODES)["conversationIds"]
+    materialise(client)
+
+    found = ask(client, task="connection pool leak", exceptConversations=[conversation])
+
+    assert {item["conversationId"] for item in found["items"]} == {other}
+    assert POOL["messages"][1]["content"] not in found["text"]  # type: ignore[index]
+
+
 def test_an_empty_index_gives_an_empty_pack_with_a_hint(client: TestClient) -> None:
     found = ask(client, task="anything", tokenBudget=1_000_000)
 

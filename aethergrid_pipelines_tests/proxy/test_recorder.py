@@ -132,3 +132,33 @@ def test_the_longest_history_that_is_known_counts(tmp_path: Path) -> None:
     assert again.longest(["one", "two", "three"]) == ("c", 1, 2)
     assert again.longest(["three"]) is None
     again.close()
+
+
+Q, A = {"role": "user", "content": "Count."}, {"role": "assistant", "content": "one two three " * 300}
+
+
+@pytest.mark.parametrize(
+    ("messages", "known"),
+    [
+        ([Q, A, {"role": "user", "content": "Further."}], True),
+        ([Q], False),
+        ([Q, {"role": "assistant", "content": "No."}], False),
+        ([{"role": "user", "content": "Further."}], False),
+        (["no message"], False),
+        ([], False),
+    ],
+)
+def test_a_request_goes_on_with_what_it_repeats_more_than_the_first_message_of(
+    recorder: Recorder, spool: Spool, gate: Gate, messages: list[Any], known: bool
+) -> None:
+    recorder.take(exchange(STREAM))
+    [question, _] = captured(recorder, spool, gate)
+
+    found = recorder.going_on(exchange(b"", asked={"model": "gpt-5", "messages": messages}))
+
+    assert found == (question.conversation_id if known else None)
+
+
+def test_what_is_no_json_goes_on_with_nothing(recorder: Recorder) -> None:
+    assert recorder.going_on(exchange(b"", asked=b"no json")) is None
+    recorder.close()
