@@ -16,10 +16,10 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/?#@\[\]]+))(?::\d*)?")
 
 
 class Hosts:
-    """This machine's own names, and ``names``: those that settings give, without ports."""
+    """This machine's own names, and ``names``: those that settings give. Any port will do."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = frozenset(_plain(name) for name in names)
+        self._names = frozenset(_plain(_without_port(name) or name) for name in names)
 
     def has(self, name: str) -> bool:
         """Whether a name or an address (without brackets and port) is one of these."""
@@ -29,8 +29,7 @@ class Hosts:
         """Why a request is refused for the name it came by; ``None`` if it is not. An address at which it arrived is
         as good as a name of this machine: an address leads nowhere else."""
         given = next((value for key, value in scope["headers"] if key == b"host"), b"").decode("latin-1")
-        found = _HOST.fullmatch(given)
-        name = (found[1] or found[2]) if found else ""
+        name = _without_port(given)
         if name and (self.has(name) or _is_address(name, (scope.get("server") or [""])[0])):
             return None
         return f"{name or 'nothing'} is not known as a name of this machine: if it is one, set ALLOWED_HOSTS to it"
@@ -41,6 +40,11 @@ class Hosts:
             return self.has(urlsplit(origin).hostname or "")
         except ValueError:
             return False
+
+
+def _without_port(host: str) -> str:
+    found = _HOST.fullmatch(host.strip())
+    return (found[1] or found[2]) if found else ""
 
 
 def _plain(name: str) -> str:

@@ -32,6 +32,7 @@ MAY_KNOW = {
     "mcp_server": {
         "records",
         "settings",
+        "hosts",
         "query",
         "capture",
         "flow",

@@ -46,7 +46,8 @@ def test_other_names_are_refused(host: str | None) -> None:
 
 @pytest.mark.parametrize("host", ["memory.lan", "MEMORY.lan.:8100", "192.168.1.5:81", "[fd00::5]:81"])
 def test_names_that_settings_give_are_known_with_any_port(host: str) -> None:
-    assert not refused(host, names=("Memory.lan", "192.168.1.5", "[fd00::5]"))
+    assert not refused(host, names=("Memory.lan:8100", "192.168.1.5", "fd00::5"))
+    assert not refused(host, names=("memory.lan.", "192.168.1.5:8100", "[fd00::5]:8100"))
 
 
 @pytest.mark.parametrize(

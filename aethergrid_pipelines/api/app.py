@@ -27,6 +27,7 @@ from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.guard import Guard
 from aethergrid_pipelines.api.jobs import Jobs
 from aethergrid_pipelines.api.mcp_mount import PATH, McpMount
+from aethergrid_pipelines.hosts import Hosts
 from aethergrid_pipelines.settings import Settings, load_settings
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -74,7 +75,8 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
         lifespan=lifespan,
     )
     problems.install(app)
-    app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES)
+    hosts = Hosts([chosen.api_host, *chosen.allowed_host_names])
+    app.add_middleware(Guard, key=chosen.api_key, most_bytes=MAX_BODY_BYTES, hosts=hosts)
     # Looked through in this order: what is asked most often comes first.
     for room in (ingest, query, contextual, memory, memory_ingest, conversations, stats, pipeline, adapters, health):
         app.include_router(room.router, prefix="/api")

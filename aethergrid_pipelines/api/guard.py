@@ -1,8 +1,6 @@
 """Who may ask, and how much: a key where one is set, otherwise no stranger's web page; bodies of bounded size."""
 
 import hmac
-import ipaddress
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
@@ -10,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aethergrid_pipelines.api.problems import problem
+from aethergrid_pipelines.hosts import Hosts
 
 OPEN_PATHS = frozenset({"/", "/api/health"})
 OPEN_PREFIX = "/page/"
@@ -19,13 +18,14 @@ OPEN_PREFIX = "/page/"
 class Guard:
     """ASGI middleware. ``scope["state"]["trusted"]`` tells whether a request on an open path could have gone further.
 
-    Without a key the API trusts whoever reaches its port. A browser reaches it for any page that is open in it (also by
-    DNS rebinding, which makes the page's own host name lead here), so requests that come from pages of other hosts than
-    this machine are refused.
+    Without a key the API trusts whoever reaches its port. A browser reaches it for any page that is open in it, so
+    requests from pages of other hosts than ``hosts`` are refused, and so are requests by other names than theirs: a
+    page may make its own name lead here (DNS rebinding), and a browser names no origin where a page reads its own host.
     """
 
-    def __init__(self, app: ASGIApp, *, key: SecretStr | None, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, key: SecretStr | None, most_bytes: int, hosts: Hosts) -> None:
         self._app = app
+        self._hosts = hosts
         self._most_bytes = most_bytes
         self._too_large = f"at most {most_bytes // 1024**2} MB at once; send several requests"
         self._key = key.get_secret_value().encode() if key is not None else None
@@ -35,7 +35,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refused = self._refusal(headers)
+        refused = self._refusal(scope, headers)
         scope.setdefault("state", {})["trusted"] = refused is None
         length = headers.get("content-length", "")
         if refused is None and length.isdecimal() and int(length) > self._most_bytes:
@@ -61,10 +61,12 @@ class Guard:
 
         return counting
 
-    def _refusal(self, headers: Headers) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         if self._key is None:
+            if (unknown := self._hosts.refusal(scope)) is not None:
+                return 403, f"{unknown}, or set API_KEY and send it"
             origin = headers.get("origin")
-            if origin is None or _is_this_machine(origin):
+            if origin is None or self._hosts.origin(origin):
                 return None
             return 403, f"requests from pages of {origin} need an API key: set API_KEY and send it"
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -72,11 +74,3 @@ class Guard:
         if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key):
             return None
         return 401, "send the API key as `Authorization: Bearer …` or as `X-API-Key`"
-
-
-def _is_this_machine(origin: str) -> bool:
-    try:
-        host = urlsplit(origin).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,6 +1,7 @@
 """``aethergrid serve``."""
 
 import ipaddress
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,8 +24,11 @@ def serve(
     from aethergrid_pipelines.api.without_pandas import refuse_pandas
     from aethergrid_pipelines.settings import load_settings
 
+    if host is not None:
+        # For the application, too, which reads them for itself and has to know by which name it is asked.
+        os.environ["API_HOST"] = host
     settings = load_settings()
-    chosen = host or settings.api_host
+    chosen = settings.api_host
     warn_of_strangers(settings, chosen)
     refuse_pandas()
     uvicorn.run(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp
 
 from aethergrid_pipelines.api.components import Components
+from aethergrid_pipelines.hosts import Hosts
 from aethergrid_pipelines.mcp_server.remembering import Indexing, indexing
 from aethergrid_pipelines.settings import Settings
 
@@ -50,7 +51,8 @@ def serve_http(settings: Settings, *, host: str, port: int) -> None:
     import uvicorn
 
     with opened(settings) as components:
-        app = guarded(http_app(components, indexing(components)), settings)
+        listening = settings.model_copy(update={"api_host": host})
+        app = guarded(http_app(components, indexing(components)), listening)
         uvicorn.run(app, host=host, port=port, log_level=settings.log_level.lower())
 
 
@@ -60,7 +62,8 @@ def http_app(components: Components, index: Indexing | None, *, path: str = PATH
 
     from aethergrid_pipelines.mcp_server.server import MemoryServer
 
-    # The guard in front decides who may ask, and holds web pages off (also by DNS rebinding).
+    # The guard in front decides who may ask, and by which names; the SDK would not know when a key makes names
+    # indifferent.
     unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     server = MemoryServer(components, index)
     return server.streamable_http_app(
@@ -73,7 +76,8 @@ def http_app(components: Components, index: Indexing | None, *, path: str = PATH
 
 
 def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """With the API's own rules: its key where one is set, otherwise no page of another machine."""
+    """With the API's own rules: its key where one is set, otherwise no page and no name of another machine."""
     from aethergrid_pipelines.api.guard import Guard
 
-    return Guard(app, key=settings.api_key, most_bytes=MAX_BODY_BYTES)
+    hosts = Hosts([settings.api_host, *settings.allowed_host_names])
+    return Guard(app, key=settings.api_key, most_bytes=MAX_BODY_BYTES, hosts=hosts)

@@ -336,17 +336,18 @@ def test_the_server_answers_without_pandas(tmp_path: Path) -> None:
         "def started(name, **given):\n"
         "    from fastapi.testclient import TestClient\n"
         "    from aethergrid_pipelines.api.app import create_app\n"
-        "    with TestClient(create_app()) as client:\n"
+        "    with TestClient(create_app(), base_url='http://memory.lan:8123') as client:\n"
         "        assert client.post('/api/query/semantic', json={'query': 'x'}).status_code == 200\n"
         "        import lancedb\n"
         "    print('pandas' in sys.modules, given['host'], given['port'])\n"
         "uvicorn.run = started\n"
         "from aethergrid_pipelines.cli.app import app\n"
-        "app(['serve', '--port', '8123'])"
+        "app(['serve', '--host', 'memory.lan', '--port', '8123'])"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
 
-    assert found.stdout.strip() == "False 127.0.0.1 8123", found.stderr
+    assert found.stdout.strip() == "False memory.lan 8123", found.stderr
+    assert "no API_KEY is set" in found.stderr
 
 
 def test_a_served_process_takes_in_and_answers(tmp_path: Path, unused_port: int) -> None:

@@ -196,9 +196,11 @@ def test_http_without_a_key_answers_no_strangers_page(filled: Place) -> None:
     settings = filled.settings()
 
     with opened(settings) as components, listening(guarded(http_app(components, None), settings)) as url:
-        response = httpx.post(url, json={}, headers={"Origin": "http://evil.example"})
+        page = httpx.post(url, json={}, headers={"Origin": "http://evil.example"})
+        rebound = httpx.post(url, json={}, headers={"Host": "evil.example"})
 
-    assert response.status_code == 403
+    assert (page.status_code, rebound.status_code) == (403, 403)
+    assert "ALLOWED_HOSTS" in rebound.json()["detail"]
 
 
 def test_the_api_starts_without_the_sdk() -> None:
