@@ -3,13 +3,15 @@
     python -m benchmarks.ablation FILE…
 
 FILEs are LoCoMo conversations (Maharana et al., 2024). Each row adds features to those above it; its weights are fitted
-with every conversation left out once, and on all of them for the sample conversations, which are never fitted to.
-Prints the rows of the table in ranking.md.
+with every conversation left out once, and on all of them for the sample conversations, which are never fitted to. The
+last one has what is shipped. Prints the rows of the table in ranking.md.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from aethergrid_pipelines.query.weights import WEIGHTS
 from benchmarks.fit_ranking import SAMPLES, fit, left_out
 from benchmarks.judged import Judged, of_locomo, of_samples, recalls
 
@@ -32,14 +34,20 @@ COLUMNS = ("@5", "@10", "@25", "@50", "multi-hop @10")
 def rows(questions: list[Judged], samples: list[Judged]) -> list[str]:
     """The table, one row for each part."""
     table = [f"| + | {' | '.join(COLUMNS)} | samples @5 | samples @10 |", f"|---|{'---|' * (len(COLUMNS) + 2)}"]
+    plain = [replace(question, several=False) for question in questions]
     names: list[str] = []
     for part, added in PARTS.items():
         names += added
-        found = left_out(questions, names)
-        own = recalls(samples, fit(questions, names))
-        figures = [found[column] for column in COLUMNS] + [own["@5"], own["@10"]]
-        table.append(f"| {part} | {' | '.join(f'{100 * figure:.1f}' for figure in figures)} |")
+        table.append(_row(part, names, plain, [replace(sample, several=False) for sample in samples]))
+    table.append(_row("lists out of several sessions", names, questions, samples))
+    table.append(_row("**as shipped**", list(WEIGHTS), questions, samples))
     return table
+
+
+def _row(part: str, names: list[str], questions: list[Judged], samples: list[Judged]) -> str:
+    found, own = left_out(questions, names), recalls(samples, fit(questions, names))
+    figures = [found[column] for column in COLUMNS] + [own["@5"], own["@10"]]
+    return f"| {part} | {' | '.join(f'{100 * figure:.1f}' for figure in figures)} |"
 
 
 def main() -> None:

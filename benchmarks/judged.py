@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aethergrid_pipelines.query.evaluation import ALL_NEEDED, CUTOFFS, read_questions
-from aethergrid_pipelines.query.features import features
+from aethergrid_pipelines.query.features import features, sessions
+from aethergrid_pipelines.query.ranking import repeated
 from aethergrid_pipelines.query.records import Filters, SearchRequest
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE, conversation_id, message_id
 from benchmarks import locomo
@@ -24,7 +25,7 @@ SAMPLES = "samples"
 class Judged:
     """A question. ``figures`` has shape (candidates, features), columns in the order of ``names``; ``messages`` are
     the candidates' messages. Of ``evidence`` all are wanted, or any one with ``any_of``. ``group`` is the conversation
-    that is left out together."""
+    that is left out together; ``sessions`` (candidates,) and ``several`` are as ranking has them."""
 
     group: str
     kind: str
@@ -33,6 +34,8 @@ class Judged:
     messages: tuple[str, ...]
     evidence: frozenset[str]
     any_of: bool
+    sessions: NDArray[np.int64]
+    several: bool
 
     @property
     def relevant(self) -> NDArray[np.bool_]:
@@ -42,8 +45,9 @@ class Judged:
     def recall(self, weights: Mapping[str, float]) -> dict[int, float]:
         """The share of the evidence among the first k messages, by k."""
         scores = self.figures @ np.array([weights.get(name, 0.0) for name in self.names])
-        order = dict.fromkeys(self.messages[at] for at in np.argsort(-scores, kind="stable"))
-        ranked = list(order)
+        if self.several:
+            scores -= repeated(np.argsort(-scores, kind="stable").tolist(), scores, self.sessions)
+        ranked = list(dict.fromkeys(self.messages[at] for at in np.argsort(-scores, kind="stable")))
         found = {k: len(self.evidence.intersection(ranked[:k])) for k in CUTOFFS}
         return {k: float(n > 0) if self.any_of else n / len(self.evidence) for k, n in found.items()}
 
@@ -84,6 +88,8 @@ def judge(
         messages=tuple(candidate.fragment.message_id for candidate in candidates),
         evidence=frozenset(evidence),
         any_of=group == SAMPLES and kind != ALL_NEEDED,
+        sessions=sessions([candidate.fragment for candidate in candidates]),
+        several=question.several,
     )
 
 

@@ -115,14 +115,20 @@ def _dense(candidates: Sequence[Candidate], vector: NDArray[np.float32]) -> dict
     }
 
 
-def _session(fragments: Sequence[Fragment], scores: Column) -> Column:
-    """The best score of a candidate's session: what is said where the question was at home is worth more."""
+def sessions(fragments: Sequence[Fragment]) -> NDArray[np.int64]:
+    """The number of each one's session, shape (fragments,): of one conversation, without a long silence between."""
     order = sorted(range(len(fragments)), key=lambda at: (fragments[at].conversation_id, fragments[at].timestamp))
     session = np.zeros(len(fragments), dtype=np.int64)
     for before, at in pairwise(order):
         one, other = fragments[before], fragments[at]
         together = one.conversation_id == other.conversation_id and other.timestamp - one.timestamp <= SESSION_GAP
         session[at] = session[before] + (not together)
+    return session
+
+
+def _session(fragments: Sequence[Fragment], scores: Column) -> Column:
+    """The best score of a candidate's session: what is said where the question was at home is worth more."""
+    session = sessions(fragments)
     best = np.zeros(len(fragments))
     np.maximum.at(best, session, scores)
     return scaled(best[session])

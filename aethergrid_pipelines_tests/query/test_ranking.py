@@ -66,6 +66,36 @@ def test_the_order_of_the_candidates_does_not_matter() -> None:
     assert len(orders) == 1
 
 
+def test_a_list_is_taken_from_several_sessions_and_the_parts_say_what_that_cost() -> None:
+    def said(number: int, conversation: str, similarity: float) -> Candidate:
+        return Candidate(fragment(number, conversation_id=conversation), similarity, 0.0)
+
+    found = [said(1, "a", 0.90), said(2, "a", 0.88), said(3, "a", 0.86), said(4, "b", 0.85), said(5, "b", 0.20)]
+    one, several = understood("What did she read last?", NOW), understood("What books has she read?", NOW)
+    weights = {"similarity": 1.0}
+
+    assert numbers(rank(one, found, VECTOR, weights=weights)) == [1, 2, 3, 4, 5]
+    ranked = rank(several, found, VECTOR, weights=weights)
+    assert numbers(ranked) == [1, 2, 4, 3, 5]
+    assert [round(hit.parts.get("same_session", 0.0), 4) for hit in ranked] == [0.0, -0.03, 0.0, -0.06, 0.0]
+    assert all(hit.score == pytest.approx(sum(hit.parts.values())) and 0 <= hit.score <= 1 for hit in ranked)
+
+
+@pytest.mark.parametrize(
+    ("text", "several"),
+    [
+        ("Where has Melanie camped?", True),
+        ("What instruments does he play?", True),
+        ("Which of the services have we moved to Kubernetes?", True),
+        ("What did Caroline research?", False),
+        ("Why does this query take so long?", False),
+        ("Who is on call this week?", False),
+    ],
+)
+def test_a_question_for_a_list_is_recognised_by_its_form(text: str, several: bool) -> None:
+    assert understood(text, NOW).several is several
+
+
 def test_fragments_that_say_the_same_collapse_into_the_best_of_them() -> None:
     found = [candidate(1, 0.9, 5.0, "Thanks!"), candidate(2, 0.5, 1.0, "thanks!  "), candidate(3, 0.4, 0.0, "Other")]
     ranked = rank(QUESTION, found, VECTOR, weights=HALVES)
