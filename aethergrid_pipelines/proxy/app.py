@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from aethergrid_pipelines.hosts import Hosts
 from aethergrid_pipelines.proxy.exchange import Exchange
-from aethergrid_pipelines.proxy.reminder import HEADER, Reminded, Reminder
+from aethergrid_pipelines.proxy.reminder import HEADER, KEY_HEADER, Reminded, Reminder
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _HOP = frozenset(
     | {b"trailer", b"transfer-encoding", b"upgrade"}
 )
 # What is said to the proxy alone.
-_OURS = frozenset({b"host", HEADER.encode()})
+_OURS = frozenset({b"host", HEADER.encode(), KEY_HEADER.encode()})
 # Models may think for minutes before the first byte: how long is for the client to decide.
 _PATIENCE = {"connect": 30.0, "read": None, "write": None, "pool": None}
 
@@ -133,7 +133,7 @@ class Proxy:
         headers, added = Headers(scope=scope), None
         if interface is not None and body is not None and self._reminder.wanted(headers):
             try:
-                reminded = await self._reminder.remind(interface, headers, body)
+                reminded = await self._reminder.remind(interface, scope, body)
             except httpx.ReadError:
                 # The client hung up in the middle of its request.
                 return

@@ -2,12 +2,15 @@
 
 import asyncio
 import datetime as dt
+import hmac
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import SecretStr
 from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from aethergrid_pipelines.hosts import Hosts
 from aethergrid_pipelines.proxy import instructions
@@ -16,6 +19,8 @@ from aethergrid_pipelines.proxy.memory import Context, Memory
 
 HEADER = "x-aethergrid-context"
 """Of a request: how many tokens of context it wants, 0 being none. Of its answer: what was added. It stays here."""
+KEY_HEADER = "x-aethergrid-key"
+"""The API's key, by which other machines than this one may ask for context. It stays here, too."""
 MOST_TOKENS = 1_000_000
 
 GoingOn = Callable[[Exchange], str | None]
@@ -31,19 +36,21 @@ class Reminded:
 
 
 class Reminder:
-    """``tokens`` are for requests that do not say how many they want; ``going_on`` gives the id of the conversation
-    that a request continues, from its copy."""
+    """``tokens`` are for requests that do not say how many they want, from whatever machine; without them, only this
+    machine is given context, and who has the API's ``key``. ``going_on`` gives the id of the conversation that a
+    request continues, from its copy."""
 
-    def __init__(self, memory: Memory, *, tokens: int, hosts: Hosts, going_on: GoingOn) -> None:
+    def __init__(self, memory: Memory, *, tokens: int, key: SecretStr | None, hosts: Hosts, going_on: GoingOn) -> None:
         self._memory, self._tokens, self._hosts, self._going_on = memory, tokens, hosts, going_on
+        self._key = key.get_secret_value().encode() if key is not None else None
 
     def wanted(self, headers: Headers) -> bool:
         """Whether this request is to be looked at; all others are not touched."""
         return headers.get(HEADER, str(self._tokens)).strip() != "0"
 
-    async def remind(self, interface: str, headers: Headers, body: AsyncIterator[bytes]) -> Reminded:
+    async def remind(self, interface: str, scope: Scope, body: AsyncIterator[bytes]) -> Reminded:
         """Read the body, and add to it what the memory has. Raises what reading it raises."""
-        tokens, reason = self._tokens_for(headers)
+        tokens, reason = self._tokens_for(Headers(scope=scope), scope.get("client"))
         if reason is not None:
             return Reminded(body, None, _told(Context(reason=reason)))
         copy = Exchange(interface, dt.datetime.now(dt.UTC))
@@ -62,7 +69,7 @@ class Reminder:
         """Close the connections to the memory."""
         await self._memory.aclose()
 
-    def _tokens_for(self, headers: Headers) -> tuple[int, str | None]:
+    def _tokens_for(self, headers: Headers, client: tuple[str, int] | None) -> tuple[int, str | None]:
         given = headers.get(HEADER, str(self._tokens)).strip()
         if not (given.isascii() and given.isdecimal() and len(given) <= len(str(MOST_TOKENS))):
             return 0, "number"
@@ -70,9 +77,16 @@ class Reminder:
         if origin is not None and not self._hosts.origin(origin):
             # A page may send what it likes to its own account, and read the answer there.
             return 0, "origin"
+        if not (self._tokens or client is None or self._hosts.has(client[0]) or self._has_key(headers)):
+            # What the API would not tell them without a key.
+            return 0, "key"
         if headers.get("content-encoding", "identity").lower() != "identity":
             return 0, "encoding"
         return min(int(given), MOST_TOKENS), None
+
+    def _has_key(self, headers: Headers) -> bool:
+        given = headers.get(KEY_HEADER, "").encode("utf-8", "surrogateescape")
+        return self._key is not None and hmac.compare_digest(given, self._key)
 
     async def _changed(self, copy: Exchange, tokens: int) -> tuple[Context, bytes | None]:
         # Long histories take their time to be read, and others stream meanwhile.

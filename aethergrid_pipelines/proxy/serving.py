@@ -40,7 +40,13 @@ def capturing(settings: Settings) -> Iterator[Proxy]:
         space=settings.space,
         timeout=settings.proxy_context_timeout,
     )
-    reminder = Reminder(memory, tokens=settings.proxy_context_tokens, hosts=hosts, going_on=recorder.going_on)
+    reminder = Reminder(
+        memory,
+        tokens=settings.proxy_context_tokens,
+        key=settings.api_key,
+        hosts=hosts,
+        going_on=recorder.going_on,
+    )
     captured = recorder.take if settings.capture_enabled else None
     try:
         yield Proxy(upstreams, frozenset(INTERFACES), captured, reminder, hosts)

@@ -1,5 +1,6 @@
 """Remembered context through the proxy: the upstream sees it, the client and the memory of the conversation do not."""
 
+import asyncio
 import gzip
 import json
 import socket
@@ -11,9 +12,11 @@ import httpx
 import openai
 import pytest
 
+from aethergrid_pipelines.proxy.app import Proxy
 from aethergrid_pipelines.proxy.instructions import OPENING
+from aethergrid_pipelines.proxy.serving import capturing
 from aethergrid_pipelines.records.ids import conversation_id
-from aethergrid_pipelines.settings import load_settings
+from aethergrid_pipelines.settings import Settings, load_settings
 from aethergrid_pipelines_tests.proxy.conftest import KEY, Running, start
 from aethergrid_pipelines_tests.proxy.memory_api import MemoryApi, memory_api
 from aethergrid_pipelines_tests.proxy.test_clients import BODIES, WAYS, headers_of
@@ -24,6 +27,7 @@ QUESTION = "How do we fix the leak of database connections?"
 KNOWN = "Return the connection in a finally block"
 CHAT = "/v1/chat/completions"
 
+Configured = Callable[..., Settings]
 Start = Callable[..., Running]
 
 
@@ -34,18 +38,28 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryApi]:
 
 
 @pytest.fixture
-def begin(memory: MemoryApi, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a proxy with these settings, to the upstream and with a memory that has time."""
-    begun: list[Running] = []
+def configured(memory: MemoryApi, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Configured:
+    """These settings, the upstream, and a memory that has time."""
     memory.asked.clear()
 
-    def begin(**variables: str) -> Running:
+    def configured(**variables: str) -> Settings:
         ours = {"PROXY_OPENAI_UPSTREAM": upstream.url, "PROXY_ANTHROPIC_UPSTREAM": upstream.url}
         context = {"PROXY_CONTEXT_URL": memory.url, "PROXY_CONTEXT_TIMEOUT": "60"}
         for name, value in {**ours, **context, **variables}.items():
             monkeypatch.setenv(name, value)
         load_settings.cache_clear()
-        begun.append(start(load_settings()))
+        return load_settings()
+
+    return configured
+
+
+@pytest.fixture
+def begin(configured: Configured) -> Iterator[Start]:
+    """Starts a proxy with these settings."""
+    begun: list[Running] = []
+
+    def begin(**variables: str) -> Running:
+        begun.append(start(configured(**variables)))
         return begun[-1]
 
     yield begin
@@ -204,6 +218,60 @@ def test_a_compressed_request_is_left_alone(begin: Start, upstream: Upstream) ->
 
     # It cannot read this either, and answers nothing.
     assert [sent for _, sent in upstream.requests] == [body]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_request_in_chunks_is_one_request(begin: Start, upstream: Upstream, known: bool) -> None:
+    proxy = begin()
+    body = json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": QUESTION}]}).encode()
+    headers = {HEADER: "600" if known else "1"}
+    answer = httpx.post(f"{proxy.url}{CHAT}", content=(body[:30], body[30:]), headers=headers, timeout=60)
+
+    [(_, sent)] = upstream.requests
+    assert answer.json()["choices"][0]["message"]["content"] == TEXT
+    assert KNOWN in instructions(sent) if known else sent == body
+    assert [message.content for message in proxy.captured()[0]] == [QUESTION, TEXT]
+
+
+@pytest.mark.parametrize(
+    ("client", "settings", "key", "reason"),
+    [
+        ("192.168.1.9", {}, "", "key"),
+        ("192.168.1.9", {"API_KEY": "a-long-key"}, "", "key"),
+        ("192.168.1.9", {"API_KEY": "a-long-key"}, "a-long-keY", "key"),
+        ("192.168.1.9", {"API_KEY": "a-long-key"}, "a-long-key", None),
+        ("192.168.1.9", {"PROXY_CONTEXT_TOKENS": "600"}, "", None),
+        ("192.168.1.9", {"ALLOWED_HOSTS": "192.168.1.9"}, "", None),
+        ("127.0.0.1", {"API_KEY": "a-long-key"}, "", None),
+        ("::1", {}, "", None),
+    ],
+)
+def test_another_machine_needs_the_key_or_the_setting(
+    *,
+    configured: Configured,
+    upstream: Upstream,
+    client: str,
+    settings: dict[str, str],
+    key: str,
+    reason: str | None,
+) -> None:
+    asked = {"model": "gpt-5", "messages": [{"role": "user", "content": QUESTION}]}
+    headers = {HEADER: "600", "X-AetherGrid-Key": key}
+
+    async def ask(proxy: Proxy) -> httpx.Response:
+        transport = httpx.ASGITransport(proxy, client=(client, 5))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking:
+            answer = await asking.post(CHAT, json=asked, headers=headers, timeout=60)
+        await proxy.aclose()
+        return answer
+
+    with capturing(configured(**settings)) as proxy:
+        told = asyncio.run(ask(proxy)).headers[HEADER]
+
+    [(head, body)] = upstream.requests
+    assert told.endswith(f"reason={reason}") if reason else "reason" not in told
+    assert (OPENING in instructions(body)) is (reason is None)
+    assert b"x-aethergrid" not in head.lower()
 
 
 def test_a_page_of_this_machine_is_given_context(begin: Start, upstream: Upstream) -> None:
