@@ -11,7 +11,7 @@ from typing import Any
 
 from aethergrid_pipelines.capture.claude_code_turn import Turn, blocks_of, moment_of
 from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type
-from aethergrid_pipelines.capture.jsonl import Line, UnreadableJson, parse_json, read_line_at, read_lines
+from aethergrid_pipelines.capture.jsonl import Line, any_row, read_line_at, read_lines
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
 from aethergrid_pipelines.records.conversation import Conversation
 from aethergrid_pipelines.records.ids import conversation_id
@@ -55,16 +55,7 @@ class ClaudeCode:
             return False
         lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         complete = lines if len(lines) == 1 else lines[:-1]
-        for raw in complete[:50]:
-            try:
-                row, _ = parse_json(raw)
-            except UnreadableJson:
-                if _ROW.search(raw):
-                    return True
-                continue
-            if isinstance(row, dict) and _is_row(row):
-                return True
-        return False
+        return any_row(complete, _is_row, cut=_ROW)
 
     def read(self, path: Path, *, space: str) -> Iterator[Outcome]:
         """Stream the outcomes. Holds eight turns of each session in the file, and some 300 bytes a response."""

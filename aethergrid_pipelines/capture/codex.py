@@ -17,7 +17,7 @@ from aethergrid_pipelines.capture.codex_row import CONTEXT, TYPES, Row, read_row
 from aethergrid_pipelines.capture.codex_turn import Turn
 from aethergrid_pipelines.capture.fields import UnfitField, identifier_of
 from aethergrid_pipelines.capture.generic_message import MODEL_LIMIT
-from aethergrid_pipelines.capture.jsonl import Line, UnreadableJson, parse_json
+from aethergrid_pipelines.capture.jsonl import Line, any_row
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
 from aethergrid_pipelines.capture.read_twice import ReadTwice
 from aethergrid_pipelines.capture.zstd_lines import plain_head, read_plain_or_compressed_lines
@@ -26,7 +26,7 @@ from aethergrid_pipelines.records.ids import conversation_id, message_id
 
 _ENDINGS = (".jsonl", ".jsonl.zst")
 _CUT_HEADER = re.compile(
-    rb'\s*\{\s*"timestamp"\s*:\s*"[^"]*"\s*,\s*(?:"ordinal"\s*:\s*\d+\s*,\s*)?"type"\s*:\s*"session_meta"\s*,'
+    rb'\A\s*\{\s*"timestamp"\s*:\s*"[^"]*"\s*,\s*(?:"ordinal"\s*:\s*\d+\s*,\s*)?"type"\s*:\s*"session_meta"\s*,'
     rb'\s*"payload"\s*:\s*\{'
 )
 _NAMED = re.compile(r"rollout-.*?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
@@ -44,16 +44,7 @@ class Codex:
         if not path.name.endswith(_ENDINGS):
             return False
         head = plain_head(path, head).removeprefix(b"\xef\xbb\xbf")
-        for raw in head.split(b"\n")[:50]:
-            try:
-                row, _ = parse_json(raw)
-            except UnreadableJson:
-                if _CUT_HEADER.match(raw):
-                    return True
-                continue
-            if isinstance(row, dict) and _is_row(row):
-                return True
-        return False
+        return any_row(head.split(b"\n"), _is_row, cut=_CUT_HEADER)
 
     def read(self, path: Path, *, space: str) -> Iterator[Outcome]:
         """Stream the outcomes. Holds one answer of the model, and some 300 bytes a message."""

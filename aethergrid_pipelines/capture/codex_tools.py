@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from aethergrid_pipelines.capture.fields import identifier_of, text_of
+from aethergrid_pipelines.capture.fields import identifier_of, parsed_text, text_of
 
 CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call"}) | {
     "image_generation_call"
@@ -28,7 +28,7 @@ def read_call(payload: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     name = text_of(payload, "name") or kind.removesuffix("_call")
     space = text_of(payload, "namespace")
     call["name"] = f"{space}.{name}" if space else name
-    call["input"] = _parsed(payload.get("arguments", payload.get("input", payload.get("action"))))
+    call["input"] = parsed_text(payload.get("arguments", payload.get("input", payload.get("action"))))
     return call, {}
 
 
@@ -39,7 +39,7 @@ def read_result(payload: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     output = payload.get("output", payload.get("tools"))
     if isinstance(output, str) and output.startswith('{"output"'):
         # Until 2026 the output of a shell was JSON as text, with the exit code beside it.
-        parsed = _parsed(output)
+        parsed = parsed_text(output)
         if isinstance(parsed, dict) and isinstance(parsed.get("output"), str):
             details = parsed.get("metadata")
             if isinstance(details, dict) and isinstance(details.get("exit_code"), int):
@@ -69,12 +69,3 @@ def _text(output: object, result: dict[str, Any]) -> str:
         else:
             result.setdefault("other_blocks", []).append(part)
     return "\n".join(texts)
-
-
-def _parsed(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value

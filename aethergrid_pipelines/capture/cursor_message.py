@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from aethergrid_pipelines.capture.exported import EMPTY, model_named, moment_at
-from aethergrid_pipelines.capture.fields import UnfitField, json_type
+from aethergrid_pipelines.capture.fields import UnfitField, json_type, parsed_text
 from aethergrid_pipelines.capture.generic_message import Spoken
 from aethergrid_pipelines.records.conversation import Role
 
@@ -69,7 +69,7 @@ def _thinking(bubble: Mapping[str, Any]) -> str:
 def _tool(data: object, metadata: dict[str, Any]) -> None:
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         return
-    call: dict[str, Any] = {"name": data["name"], "input": _parsed(data.get("rawArgs") or data.get("params"))}
+    call: dict[str, Any] = {"name": data["name"], "input": parsed_text(data.get("rawArgs") or data.get("params"))}
     result: dict[str, Any] = {}
     if isinstance(data.get("toolCallId"), str):
         call = {"id": data["toolCallId"], **call}
@@ -82,15 +82,6 @@ def _tool(data: object, metadata: dict[str, Any]) -> None:
         if data.get("status") == "error":
             result["is_error"] = True
         metadata["tool_results"] = [result]
-
-
-def _parsed(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
 
 
 def _attachments(bubble: Mapping[str, Any]) -> list[dict[str, Any]]:

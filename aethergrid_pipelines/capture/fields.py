@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 # The separator of deterministic ids (records/ids.py): an id that held one could pass for another.
 _SEPARATOR = "\x1f"
 
@@ -43,6 +45,16 @@ def name_in(record: Mapping[str, Any], field: str) -> str:
     """A text by which things are told apart; empty where the field holds none."""
     value = record.get(field)
     return value if isinstance(value, str) else ""
+
+
+def parsed_text(value: object) -> object:
+    """The arguments or the result of a tool call, which some write as JSON in a text; any other text as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
 
 
 def json_type(value: object) -> str:

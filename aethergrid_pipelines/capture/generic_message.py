@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type, text_of
+from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type, parsed_text, text_of
 from aethergrid_pipelines.capture.timestamps import parse_timestamp
 from aethergrid_pipelines.records.conversation import Role
 
@@ -147,18 +145,9 @@ def _calls(record: Mapping[str, Any]) -> list[dict[str, Any]]:
         function = call.get("function", call) if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise UnfitField(f"tool_calls[{number}]", "expected an object with function.name")
-        known = {"name": function["name"], "input": _arguments(function.get("arguments", function.get("input")))}
+        known = {"name": function["name"], "input": parsed_text(function.get("arguments", function.get("input")))}
         read.append({"id": call["id"], **known} if isinstance(call.get("id"), str) else known)
     return read
-
-
-def _arguments(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
 
 
 def _tokens(usage: object) -> dict[str, int]:

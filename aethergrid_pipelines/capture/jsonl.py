@@ -4,7 +4,7 @@ What the objects mean is for the sources to say.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,9 @@ import orjson
 from aethergrid_pipelines.capture.protocol import Rejected, Skipped
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
+FIRST_LINES = 50
+"""A file is told by one of these."""
+
 LONE_SURROGATES = "lone surrogates were replaced by U+FFFD"
 
 _BOM = b"\xef\xbb\xbf"
@@ -63,6 +66,21 @@ def parse_json(raw: bytes) -> tuple[Any, str | None]:
         return orjson.loads(mended), LONE_SURROGATES
     except orjson.JSONDecodeError:
         raise UnreadableJson(problem) from None
+
+
+def any_row(lines: Sequence[bytes], fits: Callable[[Mapping[str, Any]], bool], *, cut: re.Pattern[bytes]) -> bool:
+    """Whether one of the first lines is an object that ``fits``, or one that cannot be read in which ``cut`` is found:
+    a first line may be longer than what is looked at."""
+    for raw in lines[:FIRST_LINES]:
+        try:
+            row, _ = parse_json(raw)
+        except UnreadableJson:
+            if cut.search(raw):
+                return True
+            continue
+        if isinstance(row, dict) and fits(row):
+            return True
+    return False
 
 
 def read_lines(path: Path) -> Iterator[Line | Skipped | Rejected]:

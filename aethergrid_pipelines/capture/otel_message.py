@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from aethergrid_pipelines.capture.fields import UnfitField, json_type, name_in
+from aethergrid_pipelines.capture.fields import UnfitField, json_type, name_in, parsed_text
 from aethergrid_pipelines.capture.generic_message import ROLES
 from aethergrid_pipelines.capture.jsonl import UnreadableJson, parse_json
 from aethergrid_pipelines.records.conversation import Role
@@ -99,7 +99,7 @@ def _part(part: Mapping[str, Any], texts: list[str], found: dict[str, list[Any]]
     elif kind == "reasoning" and isinstance(text, str):
         found.setdefault("thinking", []).append(text)
     elif kind == "tool_call":
-        call = {"id": part.get("id"), "name": part.get("name"), "input": _arguments(part.get("arguments"))}
+        call = {"id": part.get("id"), "name": part.get("name"), "input": parsed_text(part.get("arguments"))}
         found.setdefault("tool_calls", []).append({name: value for name, value in call.items() if value is not None})
     elif kind == "tool_call_response":
         response = part.get("response", part.get("result"))
@@ -133,15 +133,6 @@ def _parsed(value: object, name: str) -> object:
         return parse_json(value.encode())[0]
     except UnreadableJson as error:
         raise UnfitField(name, str(error)) from None
-
-
-def _arguments(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
 
 
 def _json(value: object) -> str:
