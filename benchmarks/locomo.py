@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def recall(ranked: list[str], evidence: Iterable[str], k: int) -> float:
     return len(wanted & set(ranked[:k])) / len(wanted)
 
 
-def measure(files: list[Path]) -> dict[str, Any]:
+def measure(files: Sequence[Path]) -> dict[str, Any]:
     """Import, materialise and ask; the figures that ``--json`` prints."""
     conversations = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
     with tempfile.TemporaryDirectory() as folder, fresh_home() as home:
@@ -115,9 +115,9 @@ def _by_cutoff(item: tuple[str, Any]) -> tuple[int, str]:
     return (int(name.split("@")[1].split()[0]) if " " not in name else 1_000, name)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Evidence recall on LoCoMo conversations.")
+def run(measure: Callable[[Sequence[Path]], dict[str, Any]], description: str) -> None:
+    """The command line of a benchmark over LoCoMo conversations."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
@@ -128,8 +128,8 @@ def main() -> None:
         print(json.dumps(figures))
     else:
         for name, value in figures.items():
-            print(f"{name:24} {value}")
+            print(f"{name:28} {value}")
 
 
 if __name__ == "__main__":
-    main()
+    run(measure, "Evidence recall on LoCoMo conversations.")

@@ -9,9 +9,7 @@ top-k turns of the search: «speaker: text», a line each, best first, until the
 the date before each turn, which a pack says as well.
 """
 
-import argparse
 import json
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,21 +112,5 @@ def _by_way(item: tuple[str, Any]) -> tuple[bool, int, str]:
     return bool(kind), int(budget), f"{kind}{way}"
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Evidence within a budget of tokens, on LoCoMo conversations.")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    options = parser.parse_args()
-    if missing := [str(file) for file in options.files if not file.is_file()]:
-        sys.exit(f"no such file: {', '.join(missing)}")
-    figures = measure(options.files)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:28} {value}")
-
-
 if __name__ == "__main__":
-    main()
+    locomo.run(measure, "Evidence within a budget of tokens, on LoCoMo conversations.")
