@@ -76,7 +76,8 @@ class FileAccount:
     """One file: what it was when it was read, and what became of its records.
 
     ``source`` is ``None`` where no source recognised the file; ``unread`` then says why nothing was read of it.
-    ``error`` says why reading it ended early; ``complete`` is whether it was read to its end.
+    ``error`` says why reading it ended early; ``complete`` is whether it was read to its end. ``unchanged``: it was
+    not read again, and the account is that of its last import, with all that was stored then as merged.
     """
 
     path: str
@@ -88,6 +89,7 @@ class FileAccount:
     unread: str | None = None
     error: str | None = None
     complete: bool = False
+    unchanged: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Ready for ``json.dumps``."""
@@ -99,7 +101,17 @@ class FileAccount:
             "unread": self.unread,
             "error": self.error,
             "complete": self.complete,
+            "unchanged": self.unchanged,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An earlier import of a file: its account with ``unchanged`` set, the store's receipt, its first rejects."""
+
+    file: FileAccount
+    receipt: str
+    rejects: list[Rejected]
 
 
 @dataclass(slots=True)

@@ -1,11 +1,15 @@
 """What a followed file was when it was last read, and what has become of it since."""
 
 import hashlib
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 HEAD_BYTES = 1024
+SETTLED_NS = 100_000_000
+"""Clocks of file systems tick every few milliseconds: what was written within the same tick looks unchanged. A file
+younger than this is looked at once more."""
 
 # SQLite writes to this file first; the database itself changes when it is checkpointed.
 _LOG = "-wal"
@@ -41,6 +45,11 @@ class Identity:
     def same_moment(self, other: "Identity") -> bool:
         """Whether nothing was written in between."""
         return (self.size, self.modified_ns) == (other.size, other.modified_ns)
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is written from now on will show."""
+        return time.time_ns() - self.modified_ns > SETTLED_NS
 
 
 def identify(path: Path) -> Identity:

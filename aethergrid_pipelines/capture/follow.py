@@ -24,10 +24,6 @@ from aethergrid_pipelines.capture.registry import sources
 from aethergrid_pipelines.capture.tool_folders import FollowedFolder
 from aethergrid_pipelines.stores.conversations import ConversationStore
 
-SETTLED_NS = 100_000_000
-"""Clocks of file systems tick every few milliseconds: what was written within the same tick looks unchanged. A file
-younger than this is looked at once more."""
-
 
 class Interrupted(Exception):
     """Somebody asked to stop while a file was read; it will be read again."""
@@ -185,7 +181,7 @@ class Follower:
         except OSError:
             return False
         same = (now.device, now.inode) == (then.device, then.inode)
-        if same and time.time_ns() - then.modified_ns > SETTLED_NS:
+        if same and then.settled:
             self.positions.keep(path, Position(then, source))
             return then.same_moment(now)
         return False

@@ -1,19 +1,21 @@
 """Files into the conversation store, with an account of every record."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from aethergrid_pipelines.capture.account import FileAccount, ImportReport
+from aethergrid_pipelines.capture.account import FileAccount, ImportReport, Known
 from aethergrid_pipelines.capture.export_file import broken_archive
+from aethergrid_pipelines.capture.file_identity import Identity, identify
 from aethergrid_pipelines.capture.file_import import FileImport
 from aethergrid_pipelines.capture.interrupt import Interrupt, deferred_interrupt
 from aethergrid_pipelines.capture.paths import expand
 from aethergrid_pipelines.capture.protocol import Outcome, Rejected, Source
 from aethergrid_pipelines.capture.redaction import REDACTING, Redaction
-from aethergrid_pipelines.capture.registry import detect, source_named
+from aethergrid_pipelines.capture.registry import detect, source_named, sources
+from aethergrid_pipelines.capture.unchanged import LastImports
 from aethergrid_pipelines.stores.conversations import ConversationStore
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 
@@ -37,6 +39,14 @@ class ImportJournal(Protocol):
         """Keep the account of a file in place of an earlier one. Its ``source`` and ``modified_at`` are set."""
         ...
 
+    def known(self, fingerprint: str, *, space: str, path: str) -> Known | None:
+        """The last import of this file, where it was complete and is sealed with this fingerprint."""
+        ...
+
+    def seal(self, fingerprints: Mapping[tuple[str, str], str], receipt: str, *, space: str) -> None:
+        """Keep the fingerprints of files that were finished, by (source, path), and the store's receipt for them."""
+        ...
+
 
 class ImportStopped(StoreUnavailable):
     """The conversation store went away. ``report`` is the account of what was stored before; importing the same
@@ -56,9 +66,12 @@ def import_paths(
     journal: ImportJournal | None = None,
     progress: Callable[[FileAccount], None] | None = None,
     redaction: Redaction = REDACTING,
+    reread: bool = False,
 ) -> ImportReport:
     """Import files, folders and globs into one space, file by file in the order of their paths.
 
+    A file that is what it was at its last complete import, by the ``journal``, is not read again
+    (:mod:`aethergrid_pipelines.capture.unchanged`), unless ``reread``.
     ``progress`` is called after each batch and at the end of each file. A file that cannot be read is in the report
     with its error, and the rest goes on. After Ctrl-C what was read is stored and the report says ``interrupted``.
     Raises ``ValueError`` for an unknown source and :class:`ImportStopped` (a ``StoreUnavailable``).
@@ -67,13 +80,19 @@ def import_paths(
     chosen = source_named(named) if isinstance(named, str) else named
     files, problems = expand(paths)
     report = ImportReport([FileAccount(str(path), error=reason) for path, reason in problems])
-    run = _Run(report, store, space, journal, progress, redaction)
+    last = None
+    if journal and (chosen is None or sources().get(chosen.name) is chosen):
+        asked = chosen.name if chosen else "auto"
+        last = LastImports(journal, store, space, asked=asked, redacts=redaction.redacts, reread=reread)
+    run = _Run(report, store, space, journal, progress, redaction, last)
     with deferred_interrupt() as interrupt:
         for path in files:
             if interrupt.requested:
                 break
             run.file(path, chosen, interrupt)
         report.interrupted = interrupt.requested
+    if last:
+        last.seal()
     return report
 
 
@@ -85,6 +104,7 @@ class _Run:
     journal: ImportJournal | None
     progress: Callable[[FileAccount], None] | None
     redaction: Redaction
+    last: LastImports | None = None
     rejects: list[Rejected] = field(default_factory=list)
 
     def file(self, path: Path, chosen: Source | None, interrupt: Interrupt) -> None:
@@ -93,6 +113,9 @@ class _Run:
         try:
             status = path.stat()
             file.size, file.modified_at = status.st_size, dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
+            now = identify(path)
+            if self._unchanged(file, now):
+                return
             source = chosen or detect(path)
             if source is None:
                 file.error = broken_archive(path)
@@ -103,8 +126,25 @@ class _Run:
         if source is not None:
             file.source = source.name
             self._read(file, source, interrupt)
+            if self.last and file.complete:
+                self.last.note(file, now)
         elif self.progress:
             self.progress(file)
+
+    def _unchanged(self, file: FileAccount, now: Identity) -> bool:
+        try:
+            known = self.last.recall(file.path, now) if self.last else None
+        except StoreUnavailable as error:
+            file.error = str(error)
+            raise ImportStopped(str(error), self.report) from error
+        if known is None:
+            return False
+        self.report.files[-1] = known.file
+        room = REPORTED_REJECTS - len(self.report.rejects)
+        self.report.rejects += [(file.path, reject) for reject in known.rejects[:room]]
+        if self.progress:
+            self.progress(known.file)
+        return True
 
     def _read(self, file: FileAccount, source: Source, interrupt: Interrupt) -> None:
         if self.journal:

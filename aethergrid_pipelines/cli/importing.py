@@ -24,6 +24,8 @@ def import_conversations(
     space: Annotated[str | None, typer.Option(help="The memory to import into.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
     process: Annotated[bool, typer.Option(help="Make it searchable at once, too.")] = True,
+    *,
+    reread: Annotated[bool, typer.Option("--reread", help="Read files that did not change, too.")] = False,
 ) -> None:
     """Import conversations; ends with an account of every record. Importing again adds only what is new."""
     from aethergrid_pipelines.capture.importer import ImportStopped
@@ -33,7 +35,7 @@ def import_conversations(
     settings = load_settings()
     with open_stores(settings) as stores:
         try:
-            report = _imported(stores, paths, source, space or settings.space)
+            report = _imported(stores, paths, source, space or settings.space, reread=reread)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--source") from error
         except ImportStopped as stopped:
@@ -52,7 +54,7 @@ def import_conversations(
         raise typer.Exit(1)
 
 
-def _imported(stores: "Stores", paths: list[str], source: str, space: str) -> "ImportReport":
+def _imported(stores: "Stores", paths: list[str], source: str, space: str, *, reread: bool) -> "ImportReport":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from aethergrid_pipelines.capture.importer import import_paths
@@ -78,6 +80,7 @@ def _imported(stores: "Stores", paths: list[str], source: str, space: str) -> "I
             journal=CatalogJournal(stores.catalog),
             progress=update,
             redaction=Redaction(stores.settings.redact_secrets),
+            reread=reread,
         )
 
 
@@ -105,6 +108,9 @@ def _show(report: "ImportReport", *, as_json: bool) -> None:
         style="bold",
     )
     answers().print(table)
+    if unchanged := sum(file.unchanged for file in report.files):
+        told = f"{unchanged} of them did not change since they were imported, and were not read again (--reread does)"
+        answers().print(told, markup=False)
     for reason, count in report.total.skipped.most_common():
         answers().print(f"skipped {count}: {printable(reason)}", markup=False)
     for kind, count in report.total.redacted.most_common():

@@ -114,6 +114,17 @@ class ConversationStore(Protocol):
         """
         ...
 
+    def receipt(self) -> str:
+        """A receipt for all that was stored until now: at most 64 characters, kept by the store, another at each
+        call."""
+        ...
+
+    def honours(self, receipt: str) -> bool:
+        """Whether all that was stored before this receipt was given is still here, but for what was forgotten. A
+        store that was replaced, emptied or put back to an earlier copy honours none of what it lost. Costs one look,
+        however much is stored."""
+        ...
+
     def ping(self) -> None:
         """Raise ``StoreUnavailable`` unless the store answers now."""
         ...

@@ -40,6 +40,7 @@ class MongoConversationStore:
         self._collections = MongoCollections(
             self._client[database]["conversations"], self._client[database]["messages"]
         )
+        self._receipts = self._client[database]["receipts"]
         self._indexed = False
 
     def append(self, batch: Sequence[tuple[Conversation, Sequence[Message]]]) -> list[list[Appended]]:
@@ -129,6 +130,21 @@ class MongoConversationStore:
     def changes(self, cursor: str | None, *, limit: int = 1_000, wait: float = 0.0) -> ChangePage:
         with reaching(self._address):
             return read_changes(self._collections.conversations, cursor, limit=limit, wait=wait)
+
+    def receipt(self) -> str:
+        given = uuid.uuid4().hex
+        with reaching(self._address):
+            count = self._collections.conversations.estimated_document_count()
+            self._receipts.insert_one({"_id": given, "conversations": count})
+        return given
+
+    def honours(self, receipt: str) -> bool:
+        with reaching(self._address):
+            found = self._receipts.find_one({"_id": receipt})
+            # Of a forgotten conversation its document remains, so that they only ever become more.
+            return found is not None and (
+                self._collections.conversations.estimated_document_count() >= found["conversations"]
+            )
 
     def ping(self) -> None:
         with reaching(self._address):

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import sqlite3
 import time
+import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -122,6 +123,23 @@ class SqliteConversationStore:
             time.sleep(min(POLL_SECONDS, remaining))
         changes = [Change(identifier, dt.date.fromisoformat(day)) for identifier, day, _ in rows]
         return ChangePage(changes, f"{store}:{rows[-1][2] if rows else after}")
+
+    def receipt(self) -> str:
+        given = uuid.uuid4().hex
+        with self._connections.writing() as connection:
+            connection.execute(
+                "INSERT INTO receipts SELECT ?, coalesce(max(key), 0) FROM conversations",
+                (given,),
+            )
+        return given
+
+    def honours(self, receipt: str) -> bool:
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM receipts WHERE id = ?"
+            " AND conversations <= (SELECT coalesce(max(key), 0) FROM conversations))"
+        )
+        with self._connections.reading() as connection:
+            return bool(connection.execute(query, (receipt,)).fetchone()[0])
 
     def ping(self) -> None:
         with self._connections.reading() as connection:

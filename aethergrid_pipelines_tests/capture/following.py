@@ -1,12 +1,12 @@
 """Followers over a real embedded store, for the tests of watching."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aethergrid_pipelines.capture.account import FileAccount
+from aethergrid_pipelines.capture.account import FileAccount, Known
 from aethergrid_pipelines.capture.archive import Archive
 from aethergrid_pipelines.capture.follow import Follower, Read
 from aethergrid_pipelines.capture.positions import Positions
@@ -51,6 +51,12 @@ class Accounts:
 
     def finish(self, file: FileAccount, *, space: str) -> None:
         self.files[file.path] = file
+
+    def known(self, fingerprint: str, *, space: str, path: str) -> Known | None:
+        raise AssertionError("what is followed has its positions")
+
+    def seal(self, fingerprints: Mapping[tuple[str, str], str], receipt: str, *, space: str) -> None:
+        raise AssertionError("what is followed has its positions")
 
 
 @dataclass

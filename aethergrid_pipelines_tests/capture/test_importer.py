@@ -1,6 +1,6 @@
 import datetime as dt
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aethergrid_pipelines.capture import batch
-from aethergrid_pipelines.capture.account import FileAccount, ImportReport
+from aethergrid_pipelines.capture.account import FileAccount, ImportReport, Known
 from aethergrid_pipelines.capture.importer import ImportStopped, import_paths
 from aethergrid_pipelines.capture.interrupt import deferred_interrupt
 from aethergrid_pipelines.capture.protocol import Rejected
@@ -27,6 +27,7 @@ class Journal:
     calls: list[str] = field(default_factory=list)
     rejects: dict[str, list[Rejected]] = field(default_factory=dict)
     files: dict[str, FileAccount] = field(default_factory=dict)
+    sealed: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def begin(self, *, space: str, source: str, path: str) -> None:
         self.calls.append("begin")
@@ -39,6 +40,12 @@ class Journal:
     def finish(self, file: FileAccount, *, space: str) -> None:
         self.calls.append("finish")
         self.files[file.path] = file
+
+    def known(self, fingerprint: str, *, space: str, path: str) -> Known | None:
+        return None
+
+    def seal(self, fingerprints: Mapping[tuple[str, str], str], receipt: str, *, space: str) -> None:
+        self.sealed.update(fingerprints)
 
 
 class FailingStore(SqliteConversationStore):
