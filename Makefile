@@ -9,7 +9,7 @@ BIN := .venv/bin
 ARGS ?=
 bench: name ?= throughput
 
-.PHONY: help setup run demo test lint format bench services services-stop migration docs
+.PHONY: help setup run demo test lint format bench services services-stop migration docs extension
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,3 +54,6 @@ migration: setup ## Write the catalog's next migration: make migration name="wha
 
 docs: setup ## Write the generated parts of the documentation again
 	@$(BIN)/python scripts/settings_table.py --write
+
+extension: setup ## Pack the browser extension into dist/; it works unpacked, too (docs/capture/extension.md)
+	@$(BIN)/python scripts/pack_extension.py

@@ -14,6 +14,10 @@ OPEN_PATHS = frozenset({"/", "/api/health"})
 OPEN_PREFIX = "/page/"
 """The page's files hold nothing of anybody: it asks for the key itself."""
 
+EXTENSION = "chrome-extension://mcimoplknmepabcfagofmpgeoomepfom"
+"""The origin of the browser extension: Chromium makes it from the public ``key`` in ``extension/manifest.json``."""
+EXTENSION_PATH = "/api/ingest"
+
 
 class Guard:
     """ASGI middleware. ``scope["state"]["trusted"]`` tells whether a request on an open path could have gone further.
@@ -21,6 +25,7 @@ class Guard:
     Without a key the API trusts whoever reaches its port. A browser reaches it for any page that is open in it, so
     requests from pages of other hosts than ``hosts`` are refused, and so are requests by other names than theirs: a
     page may make its own name lead here (DNS rebinding), and a browser names no origin where a page reads its own host.
+    The browser extension, whose origin no page can claim, may add and do nothing else.
     """
 
     def __init__(self, app: ASGIApp, *, key: SecretStr | None, most_bytes: int, hosts: Hosts) -> None:
@@ -67,6 +72,8 @@ class Guard:
                 return 403, f"{unknown}, or set API_KEY and send it"
             origin = headers.get("origin")
             if origin is None or self._hosts.origin(origin):
+                return None
+            if origin == EXTENSION and scope["path"] == EXTENSION_PATH:
                 return None
             return 403, f"requests from pages of {origin} need an API key: set API_KEY and send it"
         scheme, _, token = headers.get("authorization", "").partition(" ")

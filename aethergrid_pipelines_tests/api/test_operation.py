@@ -1,5 +1,8 @@
 """Health, statistics, conversations, the guard, and what the application loads."""
 
+import base64
+import hashlib
+import json
 import subprocess
 import sys
 import threading
@@ -12,10 +15,12 @@ from fastapi.testclient import TestClient
 
 from aethergrid_pipelines.api import health
 from aethergrid_pipelines.api.app import create_app
+from aethergrid_pipelines.api.guard import EXTENSION
 from aethergrid_pipelines.settings import Settings, load_settings
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines_tests.api.conftest import components, materialise, post
 from aethergrid_pipelines_tests.opened import Place
+from aethergrid_pipelines_tests.scripts import REPOSITORY
 
 ROUTES = {
     ("/api/query/semantic", "post"),
@@ -202,6 +207,42 @@ def test_without_a_key_pages_of_other_hosts_are_refused(client: TestClient, orig
 
     assert response.status_code == status
     assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "path", "status"),
+    [
+        (EXTENSION, "/api/ingest", 200),
+        (EXTENSION, "/api/query/semantic", 403),
+        (EXTENSION, "/api/memory", 403),
+        (EXTENSION, "/api/ingest/", 403),
+        (f"{EXTENSION}.attacker.example", "/api/ingest", 403),
+        (EXTENSION.replace("chrome-extension", "https"), "/api/ingest", 403),
+        ("chrome-extension://" + "a" * 32, "/api/ingest", 403),
+    ],
+)
+def test_the_browser_extension_may_add_and_nothing_else(
+    client: TestClient, origin: str, path: str, status: int
+) -> None:
+    response = client.post(path, json=[], headers={"Origin": origin})
+
+    assert response.status_code == status
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_with_a_key_the_browser_extension_needs_it_too(guarded: Settings) -> None:
+    with TestClient(create_app(guarded), headers={"Origin": EXTENSION}) as client:
+        without = client.post("/api/ingest", json=[])
+        with_key = client.post("/api/ingest", json=[], headers={"X-API-Key": "a-long-key"})
+
+    assert (without.status_code, with_key.status_code) == (401, 200)
+
+
+def test_the_extension_that_is_allowed_is_the_one_in_this_project() -> None:
+    key = base64.b64decode(json.loads((REPOSITORY / "extension/manifest.json").read_text())["key"])
+    letters = "".join(chr(ord("a") + int(digit, 16)) for digit in hashlib.sha256(key).hexdigest()[:32])
+
+    assert f"chrome-extension://{letters}" == EXTENSION
 
 
 def test_every_route_is_described_with_examples(client: TestClient) -> None:

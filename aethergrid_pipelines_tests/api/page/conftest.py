@@ -47,8 +47,9 @@ class Seen:
 
 
 @contextmanager
-def served(home: Path, **variables: str) -> Iterator[Served]:
-    """The application in a thread of its own, with these settings and no others."""
+def served(home: Path, port: int = 0, **variables: str) -> Iterator[Served]:
+    """The application in a thread of its own, with these settings and no others; on any port that is free if none is
+    given."""
     with pytest.MonkeyPatch.context() as environment:
         for name, field in Settings.model_fields.items():
             alias = field.validation_alias
@@ -59,7 +60,8 @@ def served(home: Path, **variables: str) -> Iterator[Served]:
         environment.chdir(home)
         settings = Settings()
     with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
         server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -85,15 +87,21 @@ def fill(settings: Settings) -> None:
         materialise_all(stores, Scope(), run_id=str(uuid.UUID(int=7)))
 
 
+def chromium() -> str:
+    """The path of Chromium, or a skip that says how to get it; a failure where all services are required."""
+    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+    if program is not None:
+        return program
+    reason = "no Chromium: `scripts/services start chromium` installs it"
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, or a skip that says how to get it; a failure where all services are required."""
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    if program is None:
-        reason = "no Chromium: `scripts/services start chromium` installs it"
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    """A browser that all tests of a file share."""
+    program = chromium()
     with sync_playwright() as playwright:
         # Root, in a container, has no user namespace for a sandbox; what is looked at is ours.
         launched = playwright.chromium.launch(executable_path=program, args=FLAGS, chromium_sandbox=False)
