@@ -144,9 +144,11 @@ def load_samples(environment: dict[str, str], log: Path) -> str:
     if finished.returncode != 0:
         raise Stop(f"The sample conversations could not be loaded. The end of {log}:\n{end_of(log)}")
     summary: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    # The live worker may have been faster, so what is there counts and not what this process did.
+    assets = summary["assets"]
     console.print(
-        f"Sample conversations: {summary['embedded']} texts embedded, {summary['upserted']} fragments written "
-        f"in {summary['seconds']:.1f} s"
+        f"Sample conversations: {assets['raw_conversations']} conversations in {assets['weaviate_fragments']} "
+        f"searchable fragments, {summary['seconds']:.1f} s"
     )
     return str(summary["answers"][0]["query"])
 
@@ -163,8 +165,12 @@ def first_answer(api: str, question: str) -> None:
         raise Stop(f"The first query failed: {error}") from error
     console.print(f"\n[bold]{question}[/bold]")
     for hit in answer.json()["results"]:
-        console.print(f"  {hit['similarity']:.2f}  {hit['content'].strip()[:400]}", markup=False)
-        console.print(f"       {json.dumps(hit['lineage'], ensure_ascii=False)}", markup=False, style="dim")
+        lineage = hit["lineage"]
+        who, where = lineage["sourceModel"] or lineage["role"], lineage["originPath"]
+        console.print(f"  {hit['similarity']:.2f}  {' '.join(hit['content'].split())[:400]}", markup=False)
+        said = f"{who}, {lineage['timestamp'][:10]}, {where}:{lineage['originLine'] or ''}".rstrip(":")
+        console.print(f"        {said}", markup=False, style="dim")
+        console.print(f"        conversation {lineage['conversationId']}", markup=False, style="dim")
 
 
 def interrupt(_number: int, _frame: object) -> None:
