@@ -124,8 +124,8 @@ class ImportedFile(SQLModel, table=True):
 
     ``updated`` are those of ``stored`` that replaced an older content, ``mended`` those that had to be repaired;
     ``redacted`` counts secrets that were replaced, ``flagged`` those that were left in, ``secrets`` both by kind;
-    ``complete`` is whether the file was read to its end, and ``error`` why not. ``fingerprint`` names the file as it was
-    then and what read it; ``receipt`` is the conversation store's, given afterwards (both in hexadecimal digits).
+    ``complete`` is whether the file was read to its end, and ``error`` why not. ``fingerprint`` names the file as it
+    was then and what read it; ``receipt`` is the conversation store's, given afterwards (both in hexadecimal digits).
     """
 
     __tablename__ = "imported_files"
