@@ -2,12 +2,21 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
 from aethergrid_pipelines_tests.api.page.conftest import Served, served
 from aethergrid_pipelines_tests.extension.conftest import Extension, Open, kept, port_of, said, until
-from aethergrid_pipelines_tests.extension.sites import CHATGPT, CHATGPT_UNITS, CLAUDE, GEMINI, Site
+from aethergrid_pipelines_tests.extension.sites import (
+    ANSWERING,
+    ASK,
+    CHATGPT,
+    CHATGPT_UNITS,
+    CLAUDE,
+    DONE,
+    GEMINI,
+    WRITE,
+    Site,
+)
 
 ANSWER = """Because `close()` is **never** called. See [the docs](https://docs.example/pool):
 
@@ -54,32 +63,6 @@ EXPECTED: dict[str, tuple[Site, str, list[tuple[str, str, str, str | None]]]] = 
           'This one:\n\n```python\ncode = r"^[1-9][0-9]{3} ?[A-Z]{2}$"\n```\n\nIt has $10^4$ cases.', None)],
     ),
 }  # fmt: skip
-
-ASK = """([id, text]) => {
-  const turn = document.createElement("section");
-  turn.dataset.testid = "conversation-turn-" + id; turn.dataset.turn = "user";
-  turn.innerHTML = `<div data-message-author-role="user" data-message-id="aaaa000${id}-0000-4000-8000-00000000000${id}">
-    <div class="whitespace-pre-wrap"></div></div>`;
-  turn.querySelector(".whitespace-pre-wrap").textContent = text;
-  document.querySelector("#thread").append(turn);
-}"""
-ANSWERING = """([id, text]) => {
-  const turn = document.createElement("section");
-  turn.dataset.testid = "conversation-turn-" + id; turn.dataset.turn = "assistant";
-  turn.innerHTML = `<div data-message-author-role="assistant" data-message-model-slug="gpt-5-2"
-    data-message-id="aaaa000${id}-0000-4000-8000-00000000000${id}">
-    <div class="markdown prose result-streaming"><p></p></div></div>`;
-  turn.querySelector("p").textContent = text;
-  document.querySelector("#thread").append(turn);
-  const stop = document.createElement("button");
-  stop.dataset.testid = "stop-button";
-  document.querySelector("form").append(stop);
-}"""
-WRITE = "text => document.querySelector('.result-streaming p').append(text)"
-DONE = """() => {
-  document.querySelector('.result-streaming').classList.remove('result-streaming');
-  document.querySelector('[data-testid="stop-button"]').remove();
-}"""
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -235,24 +218,6 @@ def test_a_new_chat_is_captured_when_it_has_an_address(extension: Extension, ope
 
     page.evaluate(f"history.replaceState({{}}, '', '{CHATGPT.path}')")
     until(lambda: len(said(api, CHATGPT)) == 2)
-
-
-def test_what_the_export_brings_is_not_overwritten_by_the_page(
-    extension: Extension, opened: Open, api: Served, tmp_path: Path
-) -> None:
-    exported = [
-        {"conversation": CHATGPT.native_id, "source": "chatgpt", "id": f"aaaa000{n}-0000-4000-8000-00000000000{n}",
-         "role": role, "content": f"exported {n}", "timestamp": f"2026-01-0{n}T10:00:00Z"}
-        for n, role in ((1, "user"), (2, "assistant"))
-    ]  # fmt: skip
-    httpx.post(f"{api.url}/api/ingest", json=exported).raise_for_status()
-
-    page = opened(CHATGPT)
-    until(lambda: extension.ask(type="status")["delivered"] == 2)
-    page.evaluate(ASK, ["3", "And then?"])
-    until(lambda: len(said(api, CHATGPT)) == 3)
-
-    assert [text for _, text in said(api, CHATGPT)] == ["exported 1", "exported 2", "And then?"]
 
 
 def test_what_waits_while_the_api_is_down_is_delivered_once_and_in_order(
