@@ -111,6 +111,25 @@ def test_an_answer_is_captured_when_it_is_finished(extension: Extension, opened:
     assert not answered["timestampInferred"]
 
 
+def test_the_model_of_an_answer_is_the_one_that_was_picked_while_it_was_written(
+    extension: Extension, opened: Open, api: Served
+) -> None:
+    page = opened(CLAUDE)
+    until(lambda: len(said(api, CLAUDE)) == 4)
+    page.evaluate("""() => document.querySelector("[role='list']").insertAdjacentHTML("beforeend",
+      `<div data-index="4"><div data-is-streaming="true"><div class="font-claude-response">
+       <div class="standard-markdown"><p>One more thing</p></div></div></div></div>`)""")
+    page.wait_for_timeout(2_500)
+    assert len(said(api, CLAUDE)) == 4
+
+    page.evaluate("""() => {
+      document.querySelector("[data-testid='model-selector-dropdown']").textContent = "Opus 5";
+      document.querySelector("[data-is-streaming='true']").dataset.isStreaming = "false";
+    }""")
+    until(lambda: len(said(api, CLAUDE)) == 5)
+    assert kept(api, CLAUDE)["messages"][4]["model"] == "Sonnet 4.6"
+
+
 def test_an_answer_that_is_left_is_kept_as_partial_and_completed_later(
     extension: Extension, opened: Open, api: Served
 ) -> None:
