@@ -79,6 +79,7 @@ class _Transcript:
         self._open: dict[str, OrderedDict[str, Turn]] = {}
         self._closed: dict[tuple[str, str], list[tuple[str | None, int]]] = {}
         self._titles: dict[str, tuple[int, str]] = {}
+        self._conversations: dict[str, Conversation] = {}
         self._leaves: dict[str, tuple[int, str]] = {}
         self._last_row: dict[str, str] = {}
         self._copied: dict[str, str] = {}
@@ -185,14 +186,18 @@ class _Transcript:
         return self._copied.get(uuid, session) if uuid is not None else session
 
     def _conversation(self, native_id: str) -> Conversation:
-        title = self._titles.get(native_id)
-        return Conversation(
-            id=conversation_id(self._space, self._source, native_id),
-            space=self._space,
-            source=self._source,
-            native_id=native_id,
-            title=title[1] if title else None,
-        )
+        given = self._titles.get(native_id)
+        title = given[1] if given else None
+        known = self._conversations.get(native_id)
+        if known is None or known.title != title:
+            known = self._conversations[native_id] = Conversation(
+                id=conversation_id(self._space, self._source, native_id),
+                space=self._space,
+                source=self._source,
+                native_id=native_id,
+                title=title,
+            )
+        return known
 
     def _title(self, row: Mapping[str, Any]) -> None:
         kind = row["type"]

@@ -141,8 +141,8 @@ class _Export:
         moment, position = self._history.first.get((call.conversation, name), (None, position))
         # Nothing of the call itself: the message must be the same in whichever call it is found first.
         about = {"replayed": True} if is_answer(told) else {}
-        message = self._message(call, told, name, line=line, position=position, moment=moment, about=about)
-        return Captured(self._of(call), message.model_copy(update={"timestamp_inferred": True}), line.warning)
+        message = self._message(call, told, name, line=line, position=position, moment=moment, about=about, sure=False)
+        return Captured(self._of(call), message, line.warning)
 
     def _output(self, line: Line, call: Call, told: Told, *, name: str, position: int) -> Outcome:
         if call.wraps and (call.trace, told.said) in self._history.in_trace:
@@ -151,8 +151,10 @@ class _Export:
             return Merged(line.number)
         moment, about = call.end or call.start, call.metadata
         name = f"answer/{name}"
-        message = self._message(call, told, name, line=line, position=position, moment=moment, about=about)
-        return Captured(self._of(call), message.model_copy(update={"model": call.model}), line.warning)
+        message = self._message(
+            call, told, name, line=line, position=position, moment=moment, about=about, model=call.model
+        )
+        return Captured(self._of(call), message, line.warning)
 
     def _is_new(self, call: Call, name: str) -> bool:
         known = len(self._seen)
@@ -179,6 +181,8 @@ class _Export:
         position: int,
         moment: dt.datetime | None,
         about: dict[str, Any],
+        model: str | None = None,
+        sure: bool = True,
     ) -> Message:
         conversation = self._of(call)
         return Message(
@@ -186,9 +190,10 @@ class _Export:
             conversation_id=conversation.id,
             native_id=name,
             timestamp=moment or self._modified,
-            timestamp_inferred=moment is None,
+            timestamp_inferred=moment is None or not sure,
             role=told.role,
             content=told.content,
+            model=model,
             position=position,
             metadata={**about, **told.metadata},
             origin=Origin(path=str(self._path), line=line.number),

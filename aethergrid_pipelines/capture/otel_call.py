@@ -5,7 +5,7 @@ for generative AI.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,13 +115,16 @@ def _model(about: Mapping[str, Any]) -> str | None:
 def _metadata(about: Mapping[str, Any]) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     for name, attributes in _ABOUT.items():
-        value = next((about[attribute] for attribute in attributes if isinstance(about.get(attribute), str)), None)
-        if value:
+        if value := _first(about, attributes, str):
             metadata[name] = value
-    tokens = {
-        name: next((about[attribute] for attribute in attributes if isinstance(about.get(attribute), int)), 0)
-        for name, attributes in _TOKENS.items()
-    }
-    if counted := {name: count for name, count in tokens.items() if count}:
+    counted = {name: count for name, attributes in _TOKENS.items() if (count := _first(about, attributes, int))}
+    if counted:
         metadata["tokens"] = counted
     return metadata
+
+
+def _first(about: Mapping[str, Any], attributes: Iterable[str], kind: type) -> Any:
+    for attribute in attributes:
+        if attribute in about and isinstance(about[attribute], kind):
+            return about[attribute]
+    return None

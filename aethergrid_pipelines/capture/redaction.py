@@ -25,13 +25,17 @@ class Redaction:
     def captured(self, conversation: Conversation, message: Message) -> tuple[Conversation, Message, list[str]]:
         """Both as they may be stored, and the kinds of the secrets in the message, one for each."""
         kinds: list[str] = []
-        if not _may_hold(conversation, message):
+        beside = _texts_in(message.metadata) if message.metadata else []
+        # All texts at once: the automaton lets other threads go ahead at each call, and then has to wait for them.
+        if beside is not None and not may_hold_secrets("\n".join((conversation.title or "", message.content, *beside))):
             return conversation, message, kinds
         title = conversation.title and redact(conversation.title, [])
         if self.redacts and title != conversation.title:
             conversation = conversation.model_copy(update={"title": title})
         content = redact(message.content, kinds)
-        metadata = redacted_json(message.metadata, kinds)
+        metadata = message.metadata
+        if beside is None or (beside and may_hold_secrets("\n".join(beside))):
+            metadata = redacted_json(metadata, kinds)
         if not kinds or not self.redacts:
             return conversation, message, kinds
         # Not a copy: that would keep the digest of what was there before.
@@ -42,6 +46,9 @@ class Redaction:
         """A text of ours that may quote what was captured."""
         return redact(text, []) if self.redacts else text
 
+
+CACHED = 200
+"""Characters; longer names of fields hardly come twice."""
 
 REDACTING = Redaction()
 """What holds where nobody says otherwise."""
@@ -83,11 +90,24 @@ def redacted_json(value: Any, kinds: list[str]) -> Any:
     return root[0]
 
 
-def _may_hold(conversation: Conversation, message: Message) -> bool:
-    # All texts at once: the automaton lets other threads go ahead at each call, and then has to wait for them.
-    fields = list(_texts(message.metadata))
-    texts = [conversation.title or "", message.content, *(text for _, text in fields)]
-    return may_hold_secrets("\n".join(texts)) or any(_names_secret(name) for name, _ in fields)
+def _texts_in(value: Any) -> list[str] | None:
+    """Every text in a JSON value but the names of fields; ``None`` where such a name tells of a secret, or is one."""
+    texts = []
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        name, found = pending.pop()
+        if isinstance(found, str):
+            if _names_secret(name):
+                return None
+            texts.append(found)
+        elif isinstance(found, dict):
+            # One by one and remembered, since they are always the same, and «tokens» is in many of them.
+            if any(map(_is_secret, found)):
+                return None
+            pending.extend(found.items())
+        elif isinstance(found, list | tuple):
+            pending.extend(("", inner) for inner in found)
+    return texts
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:
@@ -115,6 +135,15 @@ def _replaced(name: object, text: str, kinds: list[str]) -> str:
         kinds.append(ASSIGNMENT.kind)
         return f"[redacted: {ASSIGNMENT.kind}]"
     return redacted
+
+
+def _is_secret(name: str) -> bool:
+    return _holds_any(name) if len(name) <= CACHED else bool(find_secrets(name))
+
+
+@lru_cache(maxsize=4_096)
+def _holds_any(name: str) -> bool:
+    return bool(find_secrets(name))
 
 
 @lru_cache(maxsize=4_096)

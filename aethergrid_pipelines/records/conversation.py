@@ -5,6 +5,7 @@ import hashlib
 import json
 from enum import StrEnum
 from functools import cached_property
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,14 +82,15 @@ class Message(BaseModel):
         A timestamp that was inferred (the source gave none) and the origin stay outside: reading the same thing
         again, from elsewhere, changes nothing.
         """
-        said = [
-            self.role,
-            self.content,
-            self.model,
-            None if self.timestamp_inferred else self.timestamp.astimezone(dt.UTC).isoformat(),
-            self.metadata,
-        ]
-        return hashlib.blake2b(_canonical_json(said).encode(), digest_size=16).hexdigest()
+        said = (
+            encode_basestring_ascii(self.role),
+            encode_basestring_ascii(self.content),
+            "null" if self.model is None else encode_basestring_ascii(self.model),
+            "null" if self.timestamp_inferred else f'"{self.timestamp.astimezone(dt.UTC).isoformat()}"',
+            _canonical_json(self.metadata) if self.metadata else "{}",
+        )
+        # A JSON array of the five, written by hand: an encoder for all of them takes several times as long.
+        return hashlib.blake2b(f"[{','.join(said)}]".encode("ascii"), digest_size=16).hexdigest()
 
 
 FIRST_DAY = dt.date(2020, 1, 1)

@@ -6,8 +6,11 @@ by two routes or on two machines, is one thing.
 
 import hashlib
 import uuid
+from functools import lru_cache
 
 NAMESPACE = uuid.UUID("6f1c2f6e-3c0b-5d0a-9d0e-4c7a8c1b7e55")
+
+_SPACE = NAMESPACE.bytes
 
 DEFAULT_SPACE = "default"
 
@@ -15,9 +18,13 @@ DEFAULT_SPACE = "default"
 def _uuid5(*parts: str) -> str:
     # The unit separator cannot occur in a part that was read from a file name, a URL or a UUID, so that
     # ("a", "bc") and ("ab", "c") stay apart.
-    return str(uuid.uuid5(NAMESPACE, "\x1f".join(parts)))
+    # What uuid.uuid5 says, in a third of its time: it is asked for every message of an import.
+    digits = hashlib.sha1(_SPACE + "\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
+@lru_cache(maxsize=1_024)
 def conversation_id(space: str, source: str, native_id: str) -> str:
     """The id of a conversation that ``source`` calls ``native_id``, in one space."""
     return _uuid5("conversation", space, source, native_id)

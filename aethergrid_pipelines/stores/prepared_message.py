@@ -3,7 +3,9 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from aethergrid_pipelines.records.conversation import RENDERED, Conversation, Message
 from aethergrid_pipelines.stores.conversations import MAX_MESSAGE_BYTES, Appended, MessagesTooLarge
@@ -62,10 +64,20 @@ def _prepare(conversation: Conversation, message: Message) -> PreparedMessage:
         raise ValueError(f"message {message.id} is of conversation {message.conversation_id}, not {conversation.id}")
     if message.timestamp.tzinfo is None:
         raise ValueError(f"message {message.id} has a timestamp without a time zone")
-    metadata = _as_json(message.metadata) if message.metadata else "{}"
+    metadata = _json_of(message.metadata) if message.metadata else "{}"
     texts = (message.content, metadata, message.native_id, message.origin.path, message.model or "")
     too_large = _exceeds(texts, MAX_MESSAGE_BYTES)
     return PreparedMessage(message, message.digest, microseconds(message.timestamp), metadata, too_large)
+
+
+def _json_of(metadata: dict[str, Any]) -> str:
+    try:
+        text = orjson.dumps(metadata, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except orjson.JSONEncodeError:
+        # Integers beyond 64 bits, lone surrogates, moments.
+        return _as_json(metadata)
+    # orjson also says null for a number that is none (NaN), and what was captured is to come back as it was.
+    return _as_json(metadata) if "null" in text else text
 
 
 def _exceeds(texts: tuple[str, ...], limit: int) -> bool:
