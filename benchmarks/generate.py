@@ -67,7 +67,12 @@ def conversation(number: int, seed: int = 0) -> list[Record]:
 def message(rng: random.Random, *, answers: bool) -> str:
     """One message; answers have lists and code blocks."""
     deviate = rng.gauss(0, 1)
-    characters = MEDIAN * math.exp(deviate * (ABOVE if deviate > 0 else BELOW)) * CHARACTERS_PER_TOKEN
+    tokens = MEDIAN * math.exp(deviate * (ABOVE if deviate > 0 else BELOW))
+    return passage(rng, tokens * CHARACTERS_PER_TOKEN, answers=answers)
+
+
+def passage(rng: random.Random, characters: float, *, answers: bool) -> str:
+    """A text of about so many characters."""
     parts = [sentence(rng)]
     length = len(parts[0])
     while length < characters - 40:
