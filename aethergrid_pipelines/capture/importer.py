@@ -13,6 +13,7 @@ from aethergrid_pipelines.capture.file_import import FileImport
 from aethergrid_pipelines.capture.interrupt import Interrupt, deferred_interrupt
 from aethergrid_pipelines.capture.paths import expand
 from aethergrid_pipelines.capture.protocol import Outcome, Rejected, Source
+from aethergrid_pipelines.capture.rare_collections import rare_collections
 from aethergrid_pipelines.capture.redaction import REDACTING, Redaction
 from aethergrid_pipelines.capture.registry import detect, source_named, sources
 from aethergrid_pipelines.capture.unchanged import LastImports
@@ -85,7 +86,7 @@ def import_paths(
         asked = chosen.name if chosen else "auto"
         last = LastImports(journal, store, space, asked=asked, redacts=redaction.redacts, reread=reread)
     run = _Run(report, store, space, journal, progress, redaction, last)
-    with deferred_interrupt() as interrupt:
+    with rare_collections(), deferred_interrupt() as interrupt:
         for path in files:
             if interrupt.requested:
                 break
