@@ -34,7 +34,7 @@ class ChatGpt:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Objects with a ``mapping`` of nodes, in a JSON file or an archive."""
-        keys = export_keys(path, head)
+        keys = export_keys(path, head, having="mapping")
         return any(len(key) == 3 and key[0] == "mapping" and key[2] in _NODE for key in keys)
 
     def read(self, path: Path, *, space: str) -> Iterator[Outcome]:

@@ -31,7 +31,7 @@ class ClaudeAi:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Objects with ``chat_messages``, in a JSON file or an archive."""
-        return ("chat_messages[]",) in export_keys(path, head)
+        return ("chat_messages[]",) in export_keys(path, head, having="chat_messages")
 
     def read(self, path: Path, *, space: str) -> Iterator[Outcome]:
         """Stream the outcomes. Holds one conversation of at most 64 MiB; raises ``OSError``."""

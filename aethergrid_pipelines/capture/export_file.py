@@ -35,11 +35,12 @@ class Record:
     warning: str | None = None
 
 
-def export_keys(path: Path, head: bytes) -> set[tuple[str, ...]]:
+def export_keys(path: Path, head: bytes, *, having: str = "") -> set[tuple[str, ...]]:
     """The paths of the keys at the beginning of an export (:func:`~.json_records.key_paths`); none where ``path`` is
-    no JSON file and no archive with conversations."""
+    no JSON file and no archive with conversations, or a JSON file without the key ``having``."""
     if path.suffix in _JSON:
-        return key_paths(head)
+        # Milliseconds for each file of another source, of which a folder may hold thousands.
+        return key_paths(head) if having.encode() in head else set()
     if path.suffix == ".zip" and head.startswith(_ZIP):
         try:
             with zipfile.ZipFile(path) as archive:
