@@ -65,7 +65,7 @@ def _lines(form: Callable[[list[Record]], Iterable[Line]]) -> Writer:
     return write
 
 
-def _claude_code(records: list[Record]) -> Iterator[Line]:
+def _claude_code(session: str, records: Iterable[Record]) -> Iterator[Line]:
     before = None
     for record in records:
         said = record["role"] == "assistant"
@@ -81,23 +81,26 @@ def _claude_code(records: list[Record]) -> Iterator[Line]:
             message |= {**about, "model": record["model"], "usage": usage}
         row = {"parentUuid": before, "isSidechain": False, "userType": "external", "cwd": "/home/dev/parcels"}
         before = f"{record['conversation']}-{record['id']}"
-        row |= {"sessionId": record["conversation"], "version": "2.0.14", "gitBranch": "main", "uuid": before}
+        row |= {"sessionId": session, "version": "2.0.14", "gitBranch": "main", "uuid": before}
         yield {**row, "type": record["role"], "message": message, "timestamp": record["timestamp"]}
 
 
-def _codex(folder: Path, size: int, length: str) -> tuple[Path, int]:
-    """A folder of sessions, each of twenty conversations one after the other: some 250 messages."""
-    day, written = folder / "sessions/2026/10/05", 0
-    day.mkdir(parents=True)
-    for number, records in enumerate(batched(talk(length), 20)):
-        session = str(uuid.UUID(int=number))
-        path = day / f"rollout-2026-10-05T09-00-00-{session}.jsonl"
-        rows = (json.dumps(row).encode() + b"\n" for row in _rollout(session, chain.from_iterable(records)))
-        with path.open("wb") as file:
-            written += sum(map(file.write, rows))
-        if written >= size:
-            break
-    return folder / "sessions", written
+def _sessions(folder: str, name: str, form: Callable[[str, Iterable[Record]], Iterable[Line]]) -> Writer:
+    """A writer of a folder of sessions, a file for each: twenty conversations in a row, some 250 messages."""
+
+    def write(place: Path, size: int, length: str) -> tuple[Path, int]:
+        (place / folder).mkdir(parents=True)
+        written = 0
+        for number, records in enumerate(batched(talk(length), 20)):
+            session = str(uuid.UUID(int=number))
+            rows = (json.dumps(row).encode() + b"\n" for row in form(session, chain.from_iterable(records)))
+            with (place / folder / name.format(session)).open("wb") as file:
+                written += sum(map(file.write, rows))
+            if written >= size:
+                break
+        return place / folder, written
+
+    return write
 
 
 def _rollout(session: str, records: Iterable[Record]) -> Iterator[Line]:
@@ -162,8 +165,8 @@ def _chatgpt(folder: Path, size: int, length: str) -> tuple[Path, int]:
 
 SOURCES: dict[str, Writer] = {
     "generic": _lines(lambda records: records),
-    "claude-code": _lines(_claude_code),
-    "codex": _codex,
+    "claude-code": _sessions("projects/-home-dev-parcels", "{}.jsonl", _claude_code),
+    "codex": _sessions("sessions/2026/10/05", "rollout-2026-10-05T09-00-00-{}.jsonl", _rollout),
     "chatgpt": _chatgpt,
     "otel": _lines(_otel),
 }
