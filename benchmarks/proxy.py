@@ -90,7 +90,7 @@ def running() -> Iterator[tuple[int, int, psutil.Process]]:
 def request(said: str) -> bytes:
     """A chat completion of one message, as it goes over the wire."""
     body = json.dumps({"model": "gpt-5", "stream": True, "messages": [{"role": "user", "content": said}]}).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer none\r\n"
+    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer none\r\n"
     return f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 
 
