@@ -83,8 +83,8 @@ async def post_by_users(port: int, path: str, body: Callable[[int], bytes], *, u
 
 
 def _head(path: str, sent: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(sent)}\r\n"
-    return head.encode() + b"\r\n"
+    fields = ("host: 127.0.0.1", "content-type: application/json", f"content-length: {len(sent)}")
+    return "\r\n".join((f"POST {path} HTTP/1.1", *fields, "", "")).encode()
 
 
 async def _answered(reader: asyncio.StreamReader) -> int:
