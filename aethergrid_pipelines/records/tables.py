@@ -61,11 +61,14 @@ class ChunkEmbedding(SQLModel, table=True):
     """Output of ``embeddings``: which vector belongs to a chunk."""
 
     __tablename__ = "chunk_embeddings"
-    __table_args__ = (Index("ix_chunk_embeddings_vector", "embedder", "sha256"),)
+    __table_args__ = (
+        Index("ix_chunk_embeddings_vector", "embedder", "sha256"),
+        Index("ix_chunk_embeddings_conversation", "conversation_id", "embedder"),
+    )
 
     chunk_id: str = Field(primary_key=True, max_length=36)
     embedder: str = Field(primary_key=True, max_length=128)
-    conversation_id: str = Field(index=True, max_length=36)
+    conversation_id: str = Field(max_length=36)
     sha256: str = Field(max_length=64)
 
 
@@ -89,11 +92,14 @@ class FragmentRow(Labels, table=True):
     """
 
     __tablename__ = "fragments"
-    __table_args__ = (Index("ix_fragments_collection", "collection", "state"),)
+    __table_args__ = (
+        Index("ix_fragments_collection", "collection", "state"),
+        Index("ix_fragments_conversation", "conversation_id", "collection"),
+    )
 
     id: str = Field(primary_key=True, max_length=36)
     collection: str = Field(max_length=128)
-    conversation_id: str = Field(index=True, max_length=36)
+    conversation_id: str = Field(max_length=36)
     chunk_id: str = Field(max_length=36)
     payload_sha256: str = Field(max_length=64)
     state: str = Field(max_length=8)
