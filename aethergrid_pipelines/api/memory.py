@@ -114,7 +114,7 @@ def _transcript(copy: Path) -> Response:
 
 
 def _unpacked(copy: Path) -> Iterator[bytes]:
-    import zstandard
+    from aethergrid_pipelines.capture.zstd_lines import BUFFER_BYTES, open_plain
 
-    with copy.open("rb") as packed:
-        yield from zstandard.ZstdDecompressor().read_to_iter(packed)
+    with open_plain(copy) as file:
+        yield from iter(lambda: file.read(BUFFER_BYTES), b"")

@@ -12,6 +12,7 @@ import orjson
 from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES, UnreadableJson, holds_lines, parse_json
 from aethergrid_pipelines.capture.redaction import redact, redacted_json
 from aethergrid_pipelines.capture.secret_finder import find_secrets
+from aethergrid_pipelines.capture.zstd_lines import SUFFIX, open_plain
 
 
 class TooLargeToRedact(ValueError):
@@ -20,7 +21,7 @@ class TooLargeToRedact(ValueError):
 
 def holds_secrets(path: Path) -> bool:
     """Whether a secret stands anywhere in a text file (``.zst``: compressed). Holds one line; raises ``OSError``."""
-    with _reading(path) as file:
+    with open_plain(path) as file:
         return any(find_secrets(line.decode("utf-8", "replace")) for line in _lines(file))
 
 
@@ -31,7 +32,7 @@ def write_redacted(path: Path, target: Path) -> None:
     if document and path.stat().st_size > MAX_LINE_BYTES:
         raise TooLargeToRedact(f"{path}: more than {MAX_LINE_BYTES // 1024**2} MiB, and not a record a line")
     target.touch(mode=0o600)
-    with _reading(path) as source, _writing(target, compressed=path.suffix == ".zst") as copy:
+    with open_plain(path) as source, _writing(target, compressed=path.suffix == SUFFIX) as copy:
         for line in [source.read()] if document else _lines(source):
             copy.write(_redacted(line))
     shutil.copystat(path, target)
@@ -53,21 +54,6 @@ def _redacted(raw: bytes) -> bytes:
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     # A line that is longer than any record is looked at in pieces, as the text that it is.
     return iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[IO[bytes]]:
-    if path.suffix != ".zst":
-        with path.open("rb") as file:
-            yield file
-        return
-    import io
-
-    import zstandard
-
-    unpacking = zstandard.ZstdDecompressor()
-    with path.open("rb") as packed, unpacking.stream_reader(packed, read_across_frames=True) as plain:
-        yield io.BufferedReader(plain)
 
 
 @contextlib.contextmanager

@@ -2,14 +2,17 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from zstandard import ZstdDecompressor, ZstdError
 
-from aethergrid_pipelines.capture.jsonl import Line, lines_of, read_lines
+from aethergrid_pipelines.capture.jsonl import Line, lines_of
 from aethergrid_pipelines.capture.protocol import Rejected, Skipped
 
 SUFFIX = ".zst"
+BUFFER_BYTES = 1024 * 1024
 
 
 def read_plain_or_compressed_lines(path: Path) -> Iterator[Line | Skipped | Rejected]:
@@ -17,15 +20,23 @@ def read_plain_or_compressed_lines(path: Path) -> Iterator[Line | Skipped | Reje
 
     Where the compression is broken, the last outcome is a reject that says so. Raises ``OSError``.
     """
-    if path.suffix != SUFFIX:
-        yield from read_lines(path)
-        return
-    with path.open("rb") as file, ZstdDecompressor().stream_reader(file, read_across_frames=True) as reader:
-        lines = lines_of(io.BufferedReader(reader, 1024 * 1024))
+    with open_plain(path) as file:
         try:
-            yield from lines
+            yield from lines_of(file)
         except ZstdError as error:
             yield Rejected(None, f"broken compression: {error}")
+
+
+@contextmanager
+def open_plain(path: Path) -> Iterator[IO[bytes]]:
+    """A file to read from; of a ``.zst`` file what all of its frames decompress to: a tool that goes on writing adds
+    one. Raises ``OSError``; reading raises ``ZstdError`` where the compression is broken."""
+    if path.suffix != SUFFIX:
+        with path.open("rb") as file:
+            yield file
+        return
+    with path.open("rb") as packed, ZstdDecompressor().stream_reader(packed, read_across_frames=True) as plain:
+        yield io.BufferedReader(plain, BUFFER_BYTES)
 
 
 def plain_head(path: Path, head: bytes) -> bytes:

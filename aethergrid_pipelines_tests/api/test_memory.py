@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+import zstandard
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
@@ -238,8 +239,8 @@ def test_the_search_is_the_same_as_elsewhere(answering: TestClient) -> None:
     assert here["results"] == there["results"]
 
 
-def test_what_was_taken_in_is_followed_until_it_is_found(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_what_was_taken_in_is_followed_until_it_is_found(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         taken = client.post("/api/v1/memory/ingest", json=POOL)
 
         job = taken.json()
@@ -292,6 +293,21 @@ def test_a_source_that_was_compressed_is_given_as_it_was(client: TestClient, tmp
     found = client.get(f"/api/v1/memory/file/{conversation}", params={"form": "source"})
 
     assert found.text == '{"as": "written"}\n'
+
+
+def test_a_source_that_its_tool_compressed_in_parts_is_given_whole(client: TestClient, tmp_path: Path) -> None:
+    [conversation] = post(client, POOL)["conversationIds"]
+    transcript = tmp_path / "rollout.jsonl.zst"
+    transcript.write_bytes(
+        b"".join(zstandard.ZstdCompressor().compress(line) for line in (b'{"n": 1}\n', b'{"n": 2}\n'))
+    )
+    archive = Archive(archive_path(components(client).settings))
+    with archive.locked():
+        archive.keep(transcript, "codex", [conversation])
+
+    found = client.get(f"/api/v1/memory/file/{conversation}", params={"form": "source"})
+
+    assert found.text == '{"n": 1}\n{"n": 2}\n'
 
 
 @pytest.mark.parametrize("id_", ["unknown", "6f1c2f6e-3c0b-5d0a-9d0e-4c7a8c1b7e55", "..%2F..%2Fetc"])
