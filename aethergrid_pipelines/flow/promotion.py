@@ -34,7 +34,7 @@ def promote(stores: Stores) -> bool:
     stores.vectors.activate(name)
     with stores.catalog.writing() as connection:
         index_version.change(connection)
-    _drop(stores, _others(stores, name) - {active[0]})
+    _drop(stores, _collections(stores) - {name, active[0]})
     return True
 
 
@@ -49,16 +49,15 @@ def retire(stores: Stores, *, kept: dt.timedelta = KEPT) -> list[str]:
         since: dt.datetime | None = connection.execute(first).scalar()
     if since is None or since > dt.datetime.now(dt.UTC) - kept:
         return []
-    old = _others(stores, active[0]) - {collection_name(stores)}
+    old = _collections(stores) - {active[0], collection_name(stores)}
     _drop(stores, old)
     return sorted(old)
 
 
-def _others(stores: Stores, name: str) -> set[str]:
-    """The collections of the ledger but this one."""
+def _collections(stores: Stores) -> set[str]:
+    """Those of the ledger."""
     with stores.catalog.reading() as connection:
-        query = select(_fragments.c.collection).where(_fragments.c.collection != name).distinct()
-        return set(connection.execute(query).scalars())
+        return set(connection.execute(select(_fragments.c.collection).distinct()).scalars())
 
 
 def _drop(stores: Stores, collections: set[str]) -> None:
@@ -69,7 +68,7 @@ def _drop(stores: Stores, collections: set[str]) -> None:
             connection.execute(delete(_fragments).where(_fragments.c.collection == collection))
     if not collections:
         return
-    left = _others(stores, "") | {collection_name(stores)}
+    left = _collections(stores) | {collection_name(stores)}
     with stores.catalog.reading() as connection:
         embedders = set(connection.execute(select(_references.c.embedder).distinct()).scalars())
     with stores.catalog.writing() as connection:

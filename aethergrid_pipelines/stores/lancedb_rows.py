@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from aethergrid_pipelines.stores.vectors import FragmentFilter
 if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb.expr import Expr
+
+VALUES_AT_ONCE = 2_000
 
 OPTIONAL_TEXT = ("speaker", "source_model", "title")
 COLUMNS = [name for name in Fragment.model_fields if name != "vector"]
@@ -83,6 +85,12 @@ def one_of(column: str, values: Sequence[str]) -> Expr:
     from lancedb.expr import col, lit
 
     return col(column).isin([lit(value) for value in values])
+
+
+def any_of(column: str, values: Sequence[str]) -> Iterator[Expr]:
+    """The same for any number of values, in conditions of at most :data:`VALUES_AT_ONCE` each."""
+    for start in range(0, len(values), VALUES_AT_ONCE):
+        yield one_of(column, values[start : start + VALUES_AT_ONCE])
 
 
 def condition(where: FragmentFilter) -> Expr:

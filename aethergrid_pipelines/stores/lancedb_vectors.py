@@ -22,7 +22,7 @@ from aethergrid_pipelines.stores.lancedb_candidates import (
     nearest,
     similarities,
 )
-from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, condition, one_of, to_fragments, to_table
+from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, any_of, condition, to_fragments, to_table
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, present
 from aethergrid_pipelines.stores.lancedb_upkeep import optimise, refresh
 from aethergrid_pipelines.stores.vectors import Candidate, Candidates, DimensionMismatch, FragmentFilter, OptimiseReport
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from lancedb.expr import Expr
     from lancedb.table import Table
 
-IDS_AT_ONCE = 2_000
 THREADS = 16
 """The two sides of a search are looked up at the same time."""
 
@@ -103,8 +102,7 @@ class LanceVectorStore:
         with self._tables.reachable():
             entry = self._catalog.resolve(collection)
         with self._tables.writing(entry):
-            for start in range(0, len(ids), IDS_AT_ONCE):
-                some = one_of("id", ids[start : start + IDS_AT_ONCE])
+            for some in any_of("id", ids):
                 self._tables.retried(partial(self._tables.open(entry).delete, some))
 
     def ids(self, collection: str, *, conversation_ids: Collection[str] | None = None) -> Iterator[str]:
@@ -112,16 +110,15 @@ class LanceVectorStore:
         if conversation_ids is None:
             found = [self._rows(collection, None, ["id"])]
         else:
-            wanted = list(conversation_ids)
-            parts = [wanted[start : start + IDS_AT_ONCE] for start in range(0, len(wanted), IDS_AT_ONCE)]
-            found = [self._rows(collection, one_of("conversation_id", part), ["id"]) for part in parts]
+            some = any_of("conversation_id", list(conversation_ids))
+            found = [self._rows(collection, part, ["id"]) for part in some]
         return (id_.as_py() for rows in found for id_ in rows.column("id"))
 
     def fetch(self, collection: str, ids: Sequence[str], *, with_vectors: bool = False) -> list[Fragment]:
         columns = [*COLUMNS, "vector"] if with_vectors else COLUMNS
         found: dict[str, Fragment] = {}
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            rows = self._rows(collection, one_of("id", ids[start : start + IDS_AT_ONCE]), columns)
+        for some in any_of("id", ids):
+            rows = self._rows(collection, some, columns)
             found.update((fragment.id, fragment) for fragment in to_fragments(rows))
         return [found[id_] for id_ in ids if id_ in found]
 
@@ -136,8 +133,8 @@ class LanceVectorStore:
     def similarities(self, collection: str, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
         query = self._query_vector(collection, vector)
         found: dict[str, float] = {}
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            rows = self._rows(collection, one_of("id", ids[start : start + IDS_AT_ONCE]), ["id", "vector"])
+        for some in any_of("id", ids):
+            rows = self._rows(collection, some, ["id", "vector"])
             found |= cosines(rows, query)
         return found
 
@@ -250,5 +247,4 @@ class LanceVectorStore:
 
 
 def _holds_any(table: Table, ids: Sequence[str]) -> bool:
-    parts = (one_of("id", ids[start : start + IDS_AT_ONCE]) for start in range(0, len(ids), IDS_AT_ONCE))
-    return any(table.search().where(part).select(["id"]).limit(1).to_arrow().num_rows for part in parts)
+    return any(table.search().where(some).select(["id"]).limit(1).to_arrow().num_rows for some in any_of("id", ids))
