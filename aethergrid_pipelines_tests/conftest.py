@@ -8,28 +8,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.settings import Settings, load_settings
+from aethergrid_pipelines_tests.opened import KINDS, Place, place
+from aethergrid_pipelines_tests.services import service
 
 # The same examples on every machine, however busy it is, and no folder of examples left behind.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
 
-SERVICE_VARIABLES = ("MONGODB_URL", "POSTGRES_URL", "REDIS_URL", "WEAVIATE_URL", "WEAVIATE_GRPC_PORT")
-SERVICES = {name: os.environ[name] for name in SERVICE_VARIABLES if name in os.environ}
-
 # Building the model's graph takes seconds, so all tests, workers and runs share one folder; its files are keyed by
 # what they were built from and appear whole.
 MODELS = os.environ.get("AETHERGRID_MODELS") or str(Path(tempfile.gettempdir()) / "aethergrid-test-models")
-
-
-def service(variable: str) -> str:
-    """The address of a real server, or a skip that says how to get one; a failure where all are required."""
-    if variable in SERVICES:
-        return SERVICES[variable]
-    reason = f"{variable} is not set: `make services` starts the server and prints it"
-    if os.environ.get("REQUIRE_SERVICES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +42,20 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 def models() -> Path:
     """Where the local model's files are, shared by all tests."""
     return Path(MODELS)
+
+
+@pytest.fixture(params=KINDS)
+def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """The embedded stores, then the real servers."""
+    with place(request.param, tmp_path / "home") as found:
+        yield found
+
+
+@pytest.fixture
+def stores(there: Place) -> Iterator[Stores]:
+    """The same, opened."""
+    with there.open() as opened:
+        yield opened
 
 
 @pytest.fixture

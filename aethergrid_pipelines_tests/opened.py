@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aethergrid_pipelines.flow.stores import Stores, open_stores
 from aethergrid_pipelines.settings import Settings
-from aethergrid_pipelines_tests.conftest import service
+from aethergrid_pipelines_tests.services import service
 
 KINDS = ("embedded", "production")
 

@@ -2,19 +2,18 @@
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import numpy as np
 
 from aethergrid_pipelines_tests.embedders.bad_server import hashed_vectors
+from aethergrid_pipelines_tests.local_server import LocalServer
 
 KEY = "a-key-of-this-test"
 
 
-class ModelServer:
+class ModelServer(LocalServer):
     """``key``: what has to come with a request, in whichever header. ``body`` is sent in place of the list."""
 
     def __init__(
@@ -27,28 +26,16 @@ class ModelServer:
         body: bytes | None = None,
         windows: dict[str, int] | None = None,
     ) -> None:
+        super().__init__(_handler(self))
         self.models, self.key, self.dimensions = models, key, dimensions
         self.status, self.body, self.windows = status, body, windows or {}
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:
         """Without the version."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return self.root
 
     def answer(self, path: str, headers: dict[str, str], asked: dict[str, Any]) -> tuple[int, bytes]:
         self.paths.append(path)

@@ -10,19 +10,12 @@ from fastapi.testclient import TestClient
 
 from aethergrid_pipelines.api.app import create_app
 from aethergrid_pipelines.api.components import Components
-from aethergrid_pipelines_tests.opened import KINDS, Place, place
+from aethergrid_pipelines_tests.opened import Place, place
 
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Place]:
     with place("embedded", tmp_path / "home") as found:
-        yield found
-
-
-@pytest.fixture(params=KINDS)
-def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """The embedded stores, then the real servers."""
-    with place(request.param, tmp_path / "home") as found:
         yield found
 
 

@@ -16,8 +16,8 @@ def ask(client: TestClient, **body: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_pack_of_what_was_sent(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_a_pack_of_what_was_sent(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         # Its first use may take longer than a request waits for it.
         components(client).conversations.ping()
         [conversation, _] = post(client, POOL, POSTCODES)["conversationIds"]

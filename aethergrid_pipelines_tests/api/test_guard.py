@@ -20,7 +20,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
 
 @pytest.fixture
 def rebound(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """What a page sees whose own name was made to lead here: no foreign origin anywhere."""
+    """What a page sees whose own name was made to lead here: no foreign origin there."""
     with TestClient(create_app(settings(monkeypatch, ALLOWED_HOSTS="")), base_url="http://attacker.example:8100") as it:
         yield it
 

@@ -41,8 +41,8 @@ ROUTES = {
 }
 
 
-def test_every_component_that_works_is_told_to_be_well(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_every_component_that_works_is_told_to_be_well(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         # A busy machine may take longer to open everything than a probe waits.
         attempts = iter(range(20))
         while (response := client.get("/api/health")).status_code != 200 and next(attempts, None) is not None:
@@ -107,8 +107,8 @@ def test_a_component_that_hangs_does_not_hang_the_answer_and_is_not_asked_twice(
     assert len(asked) == 1
 
 
-def test_statistics_count_what_there_is(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_statistics_count_what_there_is(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         empty = client.get("/api/stats").json()
         post(
             client,

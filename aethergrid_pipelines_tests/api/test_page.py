@@ -70,8 +70,8 @@ def test_the_page_opens_without_the_key_that_its_requests_need(monkeypatch: pyte
         assert client.get("/api/stats/timeline").status_code == 401
 
 
-def test_the_pipeline_is_told_before_and_after_a_run(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_the_pipeline_is_told_before_and_after_a_run(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         post(client, {"id": "c", "messages": TURNS})
         waiting = client.get("/api/pipeline").json()
         materialise(client)
@@ -85,8 +85,8 @@ def test_the_pipeline_is_told_before_and_after_a_run(anywhere: Place) -> None:
     assert done["dagsterUrl"] == "http://localhost:3000"
 
 
-def test_the_timeline_counts_what_was_said(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_the_timeline_counts_what_was_said(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         post(
             client,
             {"conversation": "a", "timestamp": "2026-10-05", "role": "user", "content": "Why is the index slow?"},

@@ -30,8 +30,8 @@ def ask(client: TestClient, **body: Any) -> dict[str, Any]:
     return found
 
 
-def test_what_was_sent_is_found_with_its_lineage(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_what_was_sent_is_found_with_its_lineage(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         [conversation, _] = post(client, POOL, POSTCODES)["conversationIds"]
         materialise(client)
 
@@ -48,8 +48,8 @@ def test_what_was_sent_is_found_with_its_lineage(anywhere: Place) -> None:
         )
 
 
-def test_what_is_forgotten_is_not_found_any_more(anywhere: Place) -> None:
-    with TestClient(create_app(anywhere.settings())) as client:
+def test_what_is_forgotten_is_not_found_any_more(there: Place) -> None:
+    with TestClient(create_app(there.settings())) as client:
         [conversation, _] = post(client, POOL, POSTCODES)["conversationIds"]
         materialise(client)
 

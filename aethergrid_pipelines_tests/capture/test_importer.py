@@ -310,6 +310,15 @@ def test_ctrl_c_stores_what_was_read_and_returns_the_account(
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """SIGINT does what it does by default, also where a shell's background job ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_a_second_ctrl_c_does_not_wait() -> None:
     with deferred_interrupt() as interrupt:
         signal.raise_signal(signal.SIGINT)

@@ -15,9 +15,9 @@ from aethergrid_pipelines.query.ranking import rank
 from aethergrid_pipelines.query.records import SearchRequest
 from aethergrid_pipelines.query.search import Search
 from aethergrid_pipelines.stores.vectors import VectorStore
-from aethergrid_pipelines_tests.conftest import service
 from aethergrid_pipelines_tests.contract.vector_stores import opened
 from aethergrid_pipelines_tests.opened import place
+from aethergrid_pipelines_tests.services import service
 from benchmarks.filled import questions
 from benchmarks.generate import conversation, write
 

@@ -175,7 +175,7 @@ FILTERS: list[tuple[FragmentFilter, set[int]]] = [
 @pytest.fixture(scope="module", params=STORES)
 def filtered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, str]]:
     """One collection with ROWS for all filters."""
-    from aethergrid_pipelines_tests.conftest import service
+    from aethergrid_pipelines_tests.services import service
 
     address = None
     if request.param == "weaviate":
@@ -294,7 +294,7 @@ def test_a_term_that_is_not_there_matches_nothing(literal: tuple[Opened, str], t
 @pytest.fixture(scope="module", params=STORES)
 def literal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, str]]:
     """One fragment for each odd term; the index was refreshed for half of them."""
-    from aethergrid_pipelines_tests.conftest import service
+    from aethergrid_pipelines_tests.services import service
 
     address = None
     if request.param == "weaviate":

@@ -7,11 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import numpy as np
+
+from aethergrid_pipelines_tests.local_server import LocalServer
 
 Vectors = list[list[float]]
 Item = dict[str, Any]
@@ -44,7 +45,7 @@ def hashed_vectors(texts: Sequence[str], dimension: int) -> Vectors:
     return [(3 * np.random.default_rng(seed).normal(size=dimension)).tolist() for seed in seeds]
 
 
-class EmbeddingServer:
+class EmbeddingServer(LocalServer):
     """``script`` is consumed request by request; after it every request is answered well. Inputs that contain
     ``poison`` get the whole request refused with 400, as does an empty input."""
 
@@ -56,6 +57,7 @@ class EmbeddingServer:
         poison: str | None = None,
         as_floats: bool = False,
     ) -> None:
+        super().__init__(_handler(self))
         self.script: deque[Reply] = deque()
         self.always: Reply | None = None
         self.requests: list[Item] = []
@@ -64,31 +66,16 @@ class EmbeddingServer:
         self.vectors = vectors
         self.native_dimension = native_dimension
         self.as_floats = as_floats
-        self.ending = threading.Event()
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"{self.root}/v1"
 
     @property
     def inputs(self) -> list[list[str]]:
         """The texts of each request so far."""
         return [request["input"] for request in self.requests]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.ending.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def reply(self, request: Item, key: str | None) -> Reply:
         """Take a request in and decide what it gets."""

@@ -1,8 +1,6 @@
 """The whole flow over embedded and real stores: what is processed, what is left alone, what goes."""
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,7 @@ from aethergrid_pipelines.flow.scope import Scope, StepReport
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.stores.vectors import CollectionMissing
 from aethergrid_pipelines_tests.flow.contents import DAY, conversation, everything, messages, put
-from aethergrid_pipelines_tests.opened import KINDS, Place, place
+from aethergrid_pipelines_tests.opened import Place
 
 TEXTS = [
     "How do I roll back a migration in Alembic?",
@@ -23,18 +21,6 @@ TEXTS = [
 ]
 
 LONG = "\n\n".join(f"## Part {n}\n\n" + f"Sentence {n} about queues and retries. " * 30 for n in range(6))
-
-
-@pytest.fixture(params=KINDS)
-def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with place(request.param, tmp_path / "home") as found:
-        yield found
-
-
-@pytest.fixture
-def stores(there: Place) -> Iterator[Stores]:
-    with there.open() as opened:
-        yield opened
 
 
 def run(stores: Stores, scope: Scope | None = None, run_id: str = "r1") -> dict[str, StepReport]:

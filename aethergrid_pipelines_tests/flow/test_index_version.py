@@ -14,21 +14,9 @@ from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.stores.catalog import Catalog
 from aethergrid_pipelines.stores.select import open_catalog
 from aethergrid_pipelines_tests.flow.contents import put
-from aethergrid_pipelines_tests.opened import KINDS, Place, place
+from aethergrid_pipelines_tests.opened import Place
 
 TEXTS = ["How do I roll back a migration?", "Run `alembic downgrade -1`."]
-
-
-@pytest.fixture(params=KINDS)
-def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with place(request.param, tmp_path / "home") as found:
-        yield found
-
-
-@pytest.fixture
-def stores(there: Place) -> Iterator[Stores]:
-    with there.open() as opened:
-        yield opened
 
 
 @pytest.fixture

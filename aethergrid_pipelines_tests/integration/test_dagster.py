@@ -19,8 +19,8 @@ from aethergrid_pipelines.definitions import build_defs
 from aethergrid_pipelines.flow.stores import Stores, open_stores
 from aethergrid_pipelines.settings import Settings, load_settings
 from aethergrid_pipelines.stores.errors import StoreUnavailable
-from aethergrid_pipelines_tests.conftest import service
 from aethergrid_pipelines_tests.flow.contents import DAY, put
+from aethergrid_pipelines_tests.services import service
 
 FIRST, SECOND = DAY.date(), DAY.date() + dt.timedelta(days=1)
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -19,21 +18,9 @@ from aethergrid_pipelines.live.worker import LiveWorker, Processed
 from aethergrid_pipelines.stores import feed_cursor, lease
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines_tests.flow.contents import DAY, everything, put
-from aethergrid_pipelines_tests.opened import KINDS, Place, place
+from aethergrid_pipelines_tests.opened import Place
 
 TEXTS = ["Who answers first?", "Whoever is awake."]
-
-
-@pytest.fixture(params=KINDS)
-def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with place(request.param, tmp_path / "home") as found:
-        yield found
-
-
-@pytest.fixture
-def stores(there: Place) -> Iterator[Stores]:
-    with there.open() as opened:
-        yield opened
 
 
 def drained(worker: LiveWorker, stores: Stores) -> None:

@@ -9,9 +9,10 @@ import pytest
 from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.mcp_server.remembering import indexing
 from aethergrid_pipelines.mcp_server.server import MemoryServer
-from aethergrid_pipelines_tests.conftest import MODELS, SERVICE_VARIABLES
+from aethergrid_pipelines_tests.conftest import MODELS
 from aethergrid_pipelines_tests.mcp_server.memory import fill
 from aethergrid_pipelines_tests.opened import Place
+from aethergrid_pipelines_tests.services import SERVICE_VARIABLES
 
 
 @pytest.fixture(scope="session")

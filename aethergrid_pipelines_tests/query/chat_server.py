@@ -5,9 +5,10 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from aethergrid_pipelines_tests.local_server import LocalServer
 
 Item = dict[str, Any]
 
@@ -30,38 +31,20 @@ class Reply:
     ends: bool = True
 
 
-class ChatServer:
+class ChatServer(LocalServer):
     """``script`` is consumed request by request; after it, ``always`` is the answer."""
 
     def __init__(self, always: Reply = Reply()) -> None:
+        super().__init__(_handler(self))
         self.script: deque[Reply] = deque()
         self.always = always
         self.requests: list[Item] = []
         self.headers: list[Mapping[str, str]] = []
         self.left = threading.Event()
-        self.ending = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    @property
-    def root(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def url(self) -> str:
         return f"{self.root}/v1"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.ending.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def openai_events(reply: Reply) -> list[Item]:
