@@ -4,9 +4,8 @@
 
 Writes generated conversations in the form of each source (``chatgpt`` as the zip that people download, ``codex`` and
 ``claude-code`` as folders of sessions), imports them into fresh embedded stores, then once more, and once more with
-everything read again; in one process each, secrets being looked for as always. Messages are as long as in chats of
-people (:mod:`benchmarks.transcripts` says where that is from), or ``--length short``, which asks more of the work per
-message.
+everything read again; in one process each, secrets being looked for as always. Messages are long
+(:mod:`benchmarks.transcripts` says how long), or ``--length short``, which asks more of the work per message.
 Megabytes are those of the JSON, in millions of bytes; seconds are of the processor and of the clock. Named limits:
 
 * ``mb_per_cpu_s`` at least 30, and ``peak_mb`` the same at 10 and at 100 MB;

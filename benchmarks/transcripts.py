@@ -2,8 +2,8 @@
 
 Lengths, in tokens of 4.4 characters:
 
-* ``chat``: what people ask ChatGPT and what it answers: 296 (standard deviation 1,609) and 441 (411) on average, as in
-  WildChat (arXiv 2405.01470, table 1), taken as log-normal and cut at 20,000;
+* ``chat``: a few long questions among many short ones, and longer answers: 296 (standard deviation 1,609) and 441 (411)
+  on average, log-normal, cut at 20,000. These were chosen, not measured on anybody's chats;
 * ``short``: those of :mod:`benchmarks.generate`, 79 in the median for both.
 """
 
