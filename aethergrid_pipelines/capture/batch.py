@@ -1,9 +1,5 @@
 """Messages on their way into the conversation store, in batches of bounded size."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from aethergrid_pipelines.capture.protocol import Captured
 from aethergrid_pipelines.records.conversation import Conversation, Message
 from aethergrid_pipelines.stores.conversations import MAX_MESSAGE_BYTES, Appended, ConversationStore, MessagesTooLarge
 
@@ -14,7 +10,7 @@ TOO_LARGE = f"a message of more than {MAX_MESSAGE_BYTES // 1_000_000} MB"
 
 
 class Batch:
-    """Collects messages by conversation. It is full at a thousand messages or about 8 MB of text."""
+    """Collects messages by conversation. It is full at a thousand messages or about 8 MB."""
 
     def __init__(self) -> None:
         self._conversations: dict[str, Conversation] = {}
@@ -34,14 +30,14 @@ class Batch:
         """Whether a message of this id waits already: a second one belongs into the next batch."""
         return message_id in self._ids
 
-    def add(self, captured: Captured) -> None:
-        """Take a message; the last title that is set is its conversation's."""
-        conversation, message = captured.conversation, captured.message
-        if conversation.title is not None or conversation.id not in self._conversations:
-            self._conversations[conversation.id] = conversation
-        self._messages.setdefault(conversation.id, []).append(message)
+    def add(self, conversation: Conversation, message: Message, size: int) -> None:
+        """Take a message of about ``size`` characters; the last title that is set is its conversation's."""
+        identifier = conversation.id
+        if conversation.title is not None or identifier not in self._conversations:
+            self._conversations[identifier] = conversation
+        self._messages.setdefault(identifier, []).append(message)
         self._ids.add(message.id)
-        self._bytes += _weight(message)
+        self._bytes += size
 
     def append_to(self, store: ConversationStore) -> list[tuple[Message, Appended | None]]:
         """Append everything and be empty again; the result goes conversation by conversation, in the order of their
@@ -60,20 +56,3 @@ class Batch:
         return [
             pair for (_, sent), became in zip(pairs, outcomes, strict=True) for pair in zip(sent, became, strict=True)
         ]
-
-
-def _weight(message: Message) -> int:
-    # Characters, not bytes: exact sizes would cost an encoding. 500 is about what the other fields take.
-    total = 500 + len(message.content)
-    pending: list[Any] = [message.metadata]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, str):
-            total += len(value)
-        elif isinstance(value, Mapping):
-            pending.extend(value.values())
-        elif isinstance(value, list):
-            pending.extend(value)
-        else:
-            total += 8
-    return total

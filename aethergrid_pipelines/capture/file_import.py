@@ -1,6 +1,7 @@
 """One file on its way into the store: each outcome is counted once, when it is known."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from aethergrid_pipelines.stores.conversations import Appended, ConversationStor
 
 # Clocks differ; what lies further ahead belongs to a partition that does not exist yet.
 AHEAD = dt.timedelta(days=1)
+
+_FIRST_MOMENT = dt.datetime.combine(FIRST_DAY, dt.time(), dt.UTC)
 
 
 class FileImport:
@@ -56,17 +59,17 @@ class FileImport:
         if not len(self._batch):
             return
         account = self.file.account
-        for message, outcome in self._batch.append_to(self._store):
+        became = self._batch.append_to(self._store)
+        counts = Counter(outcome for _, outcome in became)
+        account.merged += counts[Appended.UNCHANGED]
+        if forgotten := counts[Appended.FORGOTTEN]:
+            account.skip("forgotten", forgotten)
+        account.stored += counts[Appended.STORED] + counts[Appended.UPDATED]
+        account.updated += counts[Appended.UPDATED]
+        account.rejected += counts[None]
+        for message, outcome in became if counts[None] else ():
             if outcome is None:
-                account.rejected += 1
                 self._rejects(Rejected(message.origin.line, TOO_LARGE, "content"))
-            elif outcome is Appended.UNCHANGED:
-                account.merged += 1
-            elif outcome is Appended.FORGOTTEN:
-                account.skip("forgotten")
-            else:
-                account.stored += 1
-                account.updated += outcome is Appended.UPDATED
 
     def abandon(self) -> None:
         """Take what was read and not stored out of the account: the next import reads it again."""
@@ -74,25 +77,30 @@ class FileImport:
         self._batch = Batch()
 
     def _captured(self, captured: Captured) -> bool:
-        reason = out_of_range(captured.message, self._end)
+        account, batch = self.file.account, self._batch
+        message = captured.message
+        reason = out_of_range(message, self._end)
         if reason is not None:
-            self.file.account.read += 1
-            self.file.account.rejected += 1
-            self._rejects(Rejected(captured.message.origin.line, reason, "timestamp"))
+            account.read += 1
+            account.rejected += 1
+            self._rejects(Rejected(message.origin.line, reason, "timestamp"))
             return False
-        stored = self._batch.full or self._batch.holds(captured.message.id)
+        stored = batch.full or batch.holds(message.id)
         if stored:
             self.flush()
-        conversation, message, secrets = self._redaction.captured(captured.conversation, captured.message)
-        self._batch.add(Captured(conversation, message))
-        self.file.account.read += 1
-        self.file.account.tell(secrets, redacted=self._redaction.redacts)
+        conversation, message, secrets, size = self._redaction.captured(captured.conversation, message)
+        batch.add(conversation, message, size)
+        account.read += 1
+        if secrets:
+            account.tell(secrets, redacted=self._redaction.redacts)
         self.file.mended += captured.warning is not None
         return stored
 
 
 def out_of_range(message: Message, end: dt.datetime) -> str | None:
     """Why a message belongs to no partition, or ``None`` where it does."""
+    if _FIRST_MOMENT <= message.timestamp <= end:
+        return None
     if utc_day(message.timestamp) < FIRST_DAY:
         return f"{message.timestamp.isoformat()} is before {FIRST_DAY}, the first partition"
     if message.timestamp > end:

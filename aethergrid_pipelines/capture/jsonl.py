@@ -5,9 +5,8 @@ What the objects mean is for the sources to say.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -38,8 +37,7 @@ class UnreadableJson(ValueError):
     """Bytes that are not JSON; the message says why and where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line that holds a JSON object: its number (from 1), where it starts (bytes), and what had to be mended."""
 
     number: int

@@ -7,13 +7,12 @@ outcome, so that the account adds up: read = stored + merged + skipped + rejecte
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aethergrid_pipelines.records.conversation import Conversation, Message
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(NamedTuple):
     """A record that holds (or completes) a message. ``warning`` says what had to be mended in it."""
 
     conversation: Conversation

@@ -6,14 +6,26 @@ their way to the disk). Ids are made before, from what was said: they stay the s
 route. docs/capture/secrets.md says more.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from aethergrid_pipelines.capture.secret_finder import find_secrets, is_secret_value, may_hold_secrets
 from aethergrid_pipelines.capture.secret_patterns import ASSIGNMENT, NAMES
 from aethergrid_pipelines.records.conversation import Conversation, Message
+
+ABOUT = 500
+"""Characters that a message takes beside its texts, about."""
+
+
+class Redacted(NamedTuple):
+    """Both as they may be stored, the kinds of the secrets in the message, one for each, and about how many characters
+    the message has."""
+
+    conversation: Conversation
+    message: Message
+    secrets: list[str]
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +34,26 @@ class Redaction:
 
     redacts: bool = True
 
-    def captured(self, conversation: Conversation, message: Message) -> tuple[Conversation, Message, list[str]]:
-        """Both as they may be stored, and the kinds of the secrets in the message, one for each."""
+    def captured(self, conversation: Conversation, message: Message) -> Redacted:
+        """Look through a message, its metadata and the title of its conversation."""
+        content, metadata = message.content, message.metadata
         kinds: list[str] = []
-        beside = _texts_in(message.metadata) if message.metadata else []
+        beside, telling = texts_in(metadata) if metadata else ([], False)
         # All texts at once: the automaton lets other threads go ahead at each call, and then has to wait for them.
-        if beside is not None and not may_hold_secrets("\n".join((conversation.title or "", message.content, *beside))):
-            return conversation, message, kinds
+        everything = "\n".join((conversation.title or "", content, *beside))
+        size = ABOUT + len(everything)
+        if not telling and not may_hold_secrets(everything):
+            return Redacted(conversation, message, kinds, size)
         title = conversation.title and redact(conversation.title, [])
         if self.redacts and title != conversation.title:
             conversation = conversation.model_copy(update={"title": title})
-        content = redact(message.content, kinds)
-        metadata = message.metadata
-        if beside is None or (beside and may_hold_secrets("\n".join(beside))):
-            metadata = redacted_json(metadata, kinds)
+        content = redact(content, kinds)
+        metadata = redacted_json(metadata, kinds) if metadata else metadata
         if not kinds or not self.redacts:
-            return conversation, message, kinds
+            return Redacted(conversation, message, kinds, size)
         # Not a copy: that would keep the digest of what was there before.
         fields = {name: getattr(message, name) for name in Message.model_fields}
-        return conversation, Message(**{**fields, "content": content, "metadata": metadata}), kinds
+        return Redacted(conversation, Message(**{**fields, "content": content, "metadata": metadata}), kinds, size)
 
     def text(self, text: str) -> str:
         """A text of ours that may quote what was captured."""
@@ -70,8 +83,10 @@ def redact(text: str, kinds: list[str]) -> str:
 def redacted_json(value: Any, kinds: list[str]) -> Any:
     """The same for every text in a JSON value, names of fields included. One without secrets is returned as it is;
     otherwise a copy."""
-    if not any(_holds_secret(name, text) for name, text in _texts(value)):
+    texts, telling = texts_in(value)
+    if not telling and not may_hold_secrets("\n".join(texts)):
         return value
+    before = len(kinds)
     root = [value]
     pending: list[Any] = [root]
     while pending:
@@ -87,46 +102,32 @@ def redacted_json(value: Any, kinds: list[str]) -> Any:
             node[key] = copied
             if isinstance(copied, dict | list):
                 pending.append(copied)
-    return root[0]
+    return root[0] if len(kinds) > before else value
 
 
-def _texts_in(value: Any) -> list[str] | None:
-    """Every text in a JSON value but the names of fields; ``None`` where such a name tells of a secret, or is one."""
-    texts = []
-    pending: list[tuple[str, Any]] = [("", value)]
+def texts_in(value: Any) -> tuple[list[str], bool]:
+    """Every text in a JSON value but the names of fields; and whether such a name is a secret, or says that the text
+    of its field may be one."""
+    texts: list[str] = []
+    telling = False
+    pending = [value]
     while pending:
-        name, found = pending.pop()
+        found = pending.pop()
         if isinstance(found, str):
-            if _names_secret(name):
-                return None
             texts.append(found)
         elif isinstance(found, dict):
-            # One by one and remembered, since they are always the same, and «tokens» is in many of them.
-            if any(map(_is_secret, found)):
-                return None
-            pending.extend(found.items())
+            for name, inner in found.items():
+                # One by one and remembered, since they are always the same, and «tokens» is in many of them.
+                says = _says(name) if len(name) <= CACHED else _look_at(name)
+                if isinstance(inner, str):
+                    texts.append(inner)
+                    telling = telling or says is not None
+                else:
+                    pending.append(inner)
+                    telling = telling or says == "secret"
         elif isinstance(found, list | tuple):
-            pending.extend(("", inner) for inner in found)
-    return texts
-
-
-def _texts(value: Any) -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, with the name of its field, and the names themselves."""
-    pending: list[tuple[str, Any]] = [("", value)]
-    while pending:
-        name, found = pending.pop()
-        if isinstance(found, str):
-            yield name, found
-        elif isinstance(found, dict):
-            for key, inner in found.items():
-                yield "", key
-                pending.append((key, inner))
-        elif isinstance(found, list | tuple):
-            pending.extend(("", inner) for inner in found)
-
-
-def _holds_secret(name: str, text: str) -> bool:
-    return bool(find_secrets(text)) or (_names_secret(name) and is_secret_value(name, text))
+            pending.extend(found)
+    return texts, telling
 
 
 def _replaced(name: object, text: str, kinds: list[str]) -> str:
@@ -137,15 +138,15 @@ def _replaced(name: object, text: str, kinds: list[str]) -> str:
     return redacted
 
 
-def _is_secret(name: str) -> bool:
-    return _holds_any(name) if len(name) <= CACHED else bool(find_secrets(name))
+def _look_at(name: str) -> str | None:
+    """``secret`` where the name of a field is one, ``named`` where its text may be one."""
+    if find_secrets(name):
+        return "secret"
+    return "named" if _names_secret(name) else None
 
 
-@lru_cache(maxsize=4_096)
-def _holds_any(name: str) -> bool:
-    return bool(find_secrets(name))
+_says = lru_cache(maxsize=4_096)(_look_at)
 
 
-@lru_cache(maxsize=4_096)
 def _names_secret(name: str) -> bool:
     return any(known in name for known in NAMES)

@@ -66,8 +66,8 @@ class Spool:
     def line(self, conversation: Conversation, message: Message, at: float) -> tuple[bytes, list[str]]:
         """A record as it may lie on the disk, captured ``at`` seconds since 1970, and the kinds of the secrets in it.
         Raises ``MessageTooLarge``."""
-        conversation, message, secrets = self.redaction.captured(conversation, message)
-        return encode(conversation, message, at), secrets
+        clean = self.redaction.captured(conversation, message)
+        return encode(clean.conversation, clean.message, at), clean.secrets
 
     def append_lines(self, lines: Sequence[bytes]) -> Ticket:
         """The same with what :meth:`line` made."""

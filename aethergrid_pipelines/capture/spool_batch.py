@@ -44,7 +44,7 @@ class SpoolBatch:
                     # Two versions of a message go one after the other.
                     if batch.holds(captured.message.id):
                         break
-                    batch.add(captured)
+                    batch.add(captured.conversation, captured.message, len(line))
                 found.lines.append((line, captured))
                 # A file that is shorter than it should be has nothing more to give.
                 found.end = found.end + len(line) if line else end
@@ -101,7 +101,7 @@ class SpoolBatch:
 def _append(store: ConversationStore, captured: list[Captured]) -> dict[str, Appended | None]:
     batch = Batch()
     for one in captured:
-        batch.add(one)
+        batch.add(one.conversation, one.message, 0)
     return {message.id: outcome for message, outcome in batch.append_to(store)} if captured else {}
 
 

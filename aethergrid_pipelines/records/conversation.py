@@ -2,17 +2,14 @@
 
 import datetime as dt
 import hashlib
-import json
 from enum import StrEnum
 from functools import cached_property
-from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aethergrid_pipelines.records.canonical_json import canonical_object, canonical_text
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE
-
-_canonical_json = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=str).encode
 
 
 class Role(StrEnum):
@@ -82,15 +79,16 @@ class Message(BaseModel):
         A timestamp that was inferred (the source gave none) and the origin stay outside: reading the same thing
         again, from elsewhere, changes nothing.
         """
+        moment = None if self.timestamp_inferred else self.timestamp.astimezone(dt.UTC).isoformat()
         said = (
-            encode_basestring_ascii(self.role),
-            encode_basestring_ascii(self.content),
-            "null" if self.model is None else encode_basestring_ascii(self.model),
-            "null" if self.timestamp_inferred else f'"{self.timestamp.astimezone(dt.UTC).isoformat()}"',
-            _canonical_json(self.metadata) if self.metadata else "{}",
+            canonical_text(self.role),
+            canonical_text(self.content),
+            b"null" if self.model is None else canonical_text(self.model),
+            b"null" if moment is None else canonical_text(moment),
+            canonical_object(self.metadata) if self.metadata else b"{}",
         )
         # A JSON array of the five, written by hand: an encoder for all of them takes several times as long.
-        return hashlib.blake2b(f"[{','.join(said)}]".encode("ascii"), digest_size=16).hexdigest()
+        return hashlib.blake2b(b"[%b]" % b",".join(said), digest_size=16).hexdigest()
 
 
 FIRST_DAY = dt.date(2020, 1, 1)

@@ -17,21 +17,16 @@ _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=s
 
 class PreparedMessage(NamedTuple):
     """``timestamp`` is in microseconds since 1970; ``metadata`` is JSON, since neither BSON nor SQLite has a type that
-    holds every JSON object (a key with a NUL, an integer beyond 64 bits)."""
+    holds every JSON object (a key with a NUL, an integer beyond 64 bits). ``rendered`` is whether it was read off a
+    page."""
 
     message: Message
+    id: str
     digest: str
     timestamp: int
     metadata: str
+    rendered: bool
     too_large: bool
-
-    @property
-    def id(self) -> str:
-        return self.message.id
-
-    @property
-    def rendered(self) -> bool:
-        return self.message.origin.path == RENDERED
 
 
 Prepared = list[tuple[Conversation, list[PreparedMessage]]]
@@ -65,9 +60,10 @@ def _prepare(conversation: Conversation, message: Message) -> PreparedMessage:
     if message.timestamp.tzinfo is None:
         raise ValueError(f"message {message.id} has a timestamp without a time zone")
     metadata = _json_of(message.metadata) if message.metadata else "{}"
-    texts = (message.content, metadata, message.native_id, message.origin.path, message.model or "")
-    too_large = _exceeds(texts, MAX_MESSAGE_BYTES)
-    return PreparedMessage(message, message.digest, microseconds(message.timestamp), metadata, too_large)
+    path = message.origin.path
+    too_large = _exceeds((message.content, metadata, message.native_id, path, message.model or ""), MAX_MESSAGE_BYTES)
+    moment = microseconds(message.timestamp)
+    return PreparedMessage(message, message.id, message.digest, moment, metadata, path == RENDERED, too_large)
 
 
 def _json_of(metadata: dict[str, Any]) -> str:
