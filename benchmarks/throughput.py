@@ -2,16 +2,20 @@
 
     python -m benchmarks.throughput [--messages N] [--json]
 
-Generated messages are imported from a file and go through the six steps, with the local embedder on every core. Named
-limits, both of the same run:
+Generated messages are imported from a file and go through the six steps, with the local embedder on every core. While
+one batch is embedded, the rest is done to another, so no clock inside the flow can tell the two apart. The embedding's
+own time is therefore taken afterwards, on the same chunks, in rounds: a bare onnxruntime session of the same graph
+(chunks tokenised beforehand, one a call, longest first, as many threads, nothing around it), then ``embed()``, which
+tokenises; nothing else runs meanwhile. All figures are of one run:
 
-* ``rest_to_embedding`` < 0.25: seconds of import and all steps without the embedding, to seconds of the embedding;
-* ``embed_to_bare`` >= 0.90: the rate of ``embed()``, to that of a bare onnxruntime session on the
-  same chunks (tokenised beforehand, one chunk a call, sorted by length, as many threads); the two take turns, and the
-  median of the turns counts.
+* ``rest_to_embedding`` < 0.25: the clock from the file to the last step, less that of ``embed()`` alone on the same
+  chunks, to the latter;
+* ``end_to_end_to_bare`` >= 0.85: tokens/s from the file to the last step, to those of the bare session;
+* ``embed_to_bare`` >= 0.90: the rate of ``embed()`` to that of the bare session, the median of the rounds.
 
-``rest_to_embedding, processor`` is the first one in processor seconds (those of the embedding divided by its threads),
-which other work on the machine disturbs less.
+``rest_to_embedding, processor`` is the first one in processor seconds, those of the embedding divided by its threads,
+and ``end_to_end_to_bare, processor`` the second one; other work on the machine disturbs these less. They say nothing of
+time in which a core is idle.
 """
 
 import argparse
@@ -22,10 +26,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from operator import sub
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aethergrid_pipelines.embedders.protocol import Embedded, Embedder
+from aethergrid_pipelines.embedders.protocol import Embedder
 from benchmarks.generate import first_messages, write
 from benchmarks.home import Home, fresh_home
 
@@ -37,9 +43,25 @@ if TYPE_CHECKING:
 
 MESSAGES = 3_000
 ROUND = 500
-"""Chunks after which the bare session and ``embed()`` take turns; a batch of the flow has about twice as many."""
+"""Chunks after which the bare session and ``embed()`` take turns, about as many as a batch of the flow has."""
 
-LIMITS = {"rest_to_embedding": "< 0.25", "rest_to_embedding, processor": "< 0.25", "embed_to_bare": ">= 0.90"}
+LIMITS = {
+    "rest_to_embedding": "< 0.25",
+    "rest_to_embedding, processor": "< 0.25",
+    "end_to_end_to_bare": ">= 0.85",
+    "end_to_end_to_bare, processor": ">= 0.85",
+    "embed_to_bare": ">= 0.90",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Clock and processor seconds of the bare session and of ``embed()`` on the same chunks."""
+
+    bare: float
+    bare_processor: float
+    embed: float
+    embed_processor: float
 
 
 def measure(messages: int) -> dict[str, Any]:
@@ -52,33 +74,31 @@ def measure(messages: int) -> dict[str, Any]:
         file = Path(folder) / "generated.jsonl"
         write(file, first_messages(messages))
         warm_up(home)
-        metered = home.stores.embedder = Metered(home.stores.embedder)
         started, processor = time.perf_counter(), time.process_time()
         import_files(home.stores, [file])
         seconds = {"import": time.perf_counter() - started}
         reports = materialise_all(home.stores, Scope(), run_id="throughput")
         total, processor = time.perf_counter() - started, time.process_time() - processor
         counts = next(report.counts for report in reports if report.step == "embeddings")
-        embedding = counts["embedding_ms"] / 1_000
         seconds |= {report.step: report.seconds for report in reports}
-        seconds["embeddings without embedding"] = seconds.pop("embeddings") - embedding
-        rounds = beside_bare(home, metered.embedder)
+        rounds = beside_bare(home, home.stores.embedder)
+    tokens, threads = counts["tokens"], usable_threads()
+    bare, embed = sum(one.bare for one in rounds), sum(one.embed for one in rounds)
+    embed_processor = sum(one.embed_processor for one in rounds)
     return {
         "messages": messages,
-        "tokens": counts["tokens"],
+        "tokens": tokens,
         "seconds": round(total, 2),
         "messages/s": round(messages / total, 1),
-        "tokens/s": round(counts["tokens"] / total),
-        "embedding tokens/s": round(counts["tokens"] / embedding),
-        "embedding share": round(embedding / total, 3),
-        **{f"{name} share": round(value / total, 3) for name, value in seconds.items()},
-        "rest_to_embedding": round((total - embedding) / embedding, 3),
-        "rest_to_embedding, processor": round(
-            (processor - metered.processor) / (metered.processor / usable_threads()), 3
-        ),
-        "bare tokens/s": round(counts["tokens"] / sum(bare for bare, _ in rounds)),
-        "embed() tokens/s": round(counts["tokens"] / sum(embed for _, embed in rounds)),
-        "embed_to_bare": round(statistics.median(bare / embed for bare, embed in rounds), 3),
+        "tokens/s": round(tokens / total),
+        **{f"{name}, seconds": round(value, 2) for name, value in seconds.items()},
+        "embed() alone, tokens/s": round(tokens / embed),
+        "bare session, tokens/s": round(tokens / bare),
+        "rest_to_embedding": round((total - embed) / embed, 3),
+        "rest_to_embedding, processor": round((processor - embed_processor) / (embed_processor / threads), 3),
+        "end_to_end_to_bare": round(bare / total, 3),
+        "end_to_end_to_bare, processor": round(sum(one.bare_processor for one in rounds) / processor, 3),
+        "embed_to_bare": round(statistics.median(one.bare / one.embed for one in rounds), 3),
     }
 
 
@@ -96,29 +116,6 @@ def warm_up(home: Home) -> None:
     home.stores.catalog.ping()
 
 
-class Metered:
-    """The embedder of the home, with the processor seconds of its ``embed()``."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
-        self.name, self.window = embedder.name, embedder.window
-        self.dimension, self.tokenizer = embedder.dimension, embedder.tokenizer
-        self.processor = 0.0
-
-    def embed(self, texts: Sequence[str]) -> Embedded:
-        started = time.process_time()
-        embedded = self.embedder.embed(texts)
-        self.processor += time.process_time() - started
-        return embedded
-
-    def embed_query(self, text: str) -> "NDArray[np.float32]":
-        return self.embedder.embed_query(text)
-
-    def close(self) -> None:
-        """End the embedder."""
-        self.embedder.close()
-
-
 def usable_threads() -> int:
     """The threads of the local embedder."""
     from aethergrid_pipelines.embedders.local import usable_cores
@@ -127,8 +124,8 @@ def usable_threads() -> int:
     return load_settings().embedding_threads or usable_cores()
 
 
-def beside_bare(home: Home, embedder: Embedder) -> list[tuple[float, float]]:
-    """Seconds of the bare session and of ``embed()`` on the chunks of the home, round by round."""
+def beside_bare(home: Home, embedder: Embedder) -> list[Round]:
+    """The bare session and ``embed()`` in turn on the chunks of the home."""
     from aethergrid_pipelines.embedders.local import LocalEmbedder
 
     if not isinstance(embedder, LocalEmbedder):
@@ -139,11 +136,12 @@ def beside_bare(home: Home, embedder: Embedder) -> list[tuple[float, float]]:
     for start in range(0, len(texts), ROUND):
         part = texts[start : start + ROUND]
         inputs = bare.inputs(part)
-        started = time.perf_counter()
+        first = time.perf_counter(), time.process_time()
         bare.run(inputs)
-        between = time.perf_counter()
+        between = time.perf_counter(), time.process_time()
         embedder.embed(part)
-        rounds.append((between - started, time.perf_counter() - between))
+        last = time.perf_counter(), time.process_time()
+        rounds.append(Round(*map(sub, between, first), *map(sub, last, between)))
     bare.close()
     return rounds
 

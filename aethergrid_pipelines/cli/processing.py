@@ -1,6 +1,7 @@
 """``aethergrid process``."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,24 +49,22 @@ def materialised(stores: "Stores", days: Sequence[dt.date | None], *, as_json: b
 def _run(stores: "Stores", scope: "Scope") -> "list[StepReport]":
     import uuid
 
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from aethergrid_pipelines.flow.engine import materialise_all
-    from aethergrid_pipelines.flow.steps import STEPS
+    from aethergrid_pipelines.flow.steps import CHAIN
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} conversations"))
-    with Progress(*columns, TimeElapsedColumn(), console=errors(), transient=True) as progress:
-        task = progress.add_task("looking for what is stale", total=None)
-        running = ""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} of {task.total:.0f}"))
+    times = (TextColumn("conversations,"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=errors(), transient=True) as progress:
+        task = progress.add_task("looking for what is stale", total=0)
+        stale = max(sum(1 for _ in step.stale(stores, scope)) for step in CHAIN)
+        progress.update(task, description="processing", total=stale)
+        done: Counter[str] = Counter()
 
         def update(report: "StepReport") -> None:
-            nonlocal running
-            if report.step != running:
-                running = report.step
-                # The first step would read the whole store again to know; it is the quickest one.
-                left = 0 if running == "raw_conversations" else sum(1 for _ in STEPS[running].stale(stores, scope))
-                progress.update(task, total=report.processed + left if left else None)
-            progress.update(task, description=running, completed=report.processed)
+            done[report.step] = report.processed
+            progress.update(task, completed=max(done.values()))
 
         return materialise_all(stores, scope, run_id=f"process-{uuid.uuid4()}", progress=update)
 

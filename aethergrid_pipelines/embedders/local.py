@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 MODEL_TOKENS = 256
 """What the model was made for, special tokens included (``max_seq_length`` on its model card)."""
 
+KEPT_COUNTS = 4_096
+"""Texts whose token ids are kept after they were counted: a few batches of the flow, 4 MB mostly."""
+
+KEPT_CHARACTERS = 2_048
+"""Of longer texts they are not: a token may be as long as somebody likes."""
+
 CLS, SEP = 101, 102
 MAX_THREADS = 32
 
@@ -37,6 +43,10 @@ class WordPieceTokenizer:
     """The model's own tokenizer, without special tokens, truncation or padding. Thread-safe; loads on first use."""
 
     name = "all-MiniLM-L6-v2-wordpiece"
+
+    def __init__(self) -> None:
+        self._counted: dict[str, NDArray[np.int32]] = {}
+        self._lock = Lock()
 
     @cached_property
     def _tokenizer(self) -> "RustTokenizer":
@@ -53,11 +63,23 @@ class WordPieceTokenizer:
         return list(encoding.offsets)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        return [len(encoding) for encoding in self._encodings(texts)]
+        encodings = self._encodings(texts)
+        with self._lock:
+            for text, encoding in zip(texts, encodings, strict=True):
+                if len(encoding) < MODEL_TOKENS and len(text) <= KEPT_CHARACTERS:
+                    self._counted[text] = np.array(encoding.ids, np.int32)
+            while len(self._counted) > KEPT_COUNTS:
+                del self._counted[next(iter(self._counted))]
+        return [len(encoding) for encoding in encodings]
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of each text."""
-        return [encoding.ids for encoding in self._encodings(texts)]
+    def ids(self, texts: Sequence[str]) -> "list[NDArray[np.int32]]":
+        """The token ids of each text. What was counted a moment ago, as the flow counts what it is about to embed, is
+        not tokenised again, once."""
+        with self._lock:
+            found = [self._counted.pop(text, None) for text in texts]
+        missing = [text for text, ids in zip(texts, found, strict=True) if ids is None]
+        others = (np.array(encoding.ids, np.int32) for encoding in self._encodings(missing))
+        return [next(others) if ids is None else ids for ids in found]
 
     def _encodings(self, texts: Sequence[str]) -> "Sequence[Encoding]":
         return self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
@@ -120,8 +142,8 @@ class LocalEmbedder:
         if pool is not None:
             pool.shutdown()
 
-    def _input(self, ids: list[int]) -> NDArray[np.int64]:
-        return np.array([CLS, *ids[: self.window], SEP], np.int64)
+    def _input(self, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+        return np.concatenate(([CLS], ids[: self.window], [SEP]), dtype=np.int64)
 
     def _session(self) -> "InferenceSession":
         loaded = self._loaded

@@ -45,9 +45,12 @@ class EmbedStep(ChainedStep):
     def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
         chunks = read_rows(stores, _chunks, [item.conversation_id for item in batch], "ordinal")
         texts = {row["sha256"]: row for rows in chunks.values() for row in rows}
-        with stores.catalog.reading() as connection:
-            missing = sorted(texts.keys() - _present(connection, stores.embedder.name, texts))
-        vectors, failures = self._embed(stores, [texts[sha256] for sha256 in missing], report)
+        with stores.in_flight.turn:
+            with stores.catalog.reading() as connection:
+                missing = texts.keys() - _present(connection, stores.embedder.name, texts)
+            known = stores.in_flight.among(missing)
+            own, failures = self._embed(stores, [texts[sha256] for sha256 in sorted(missing - known.keys())], report)
+            stores.in_flight.add(own)
         failed = {
             conversation: failures[row["sha256"]]
             for conversation, rows in chunks.items()
@@ -56,7 +59,12 @@ class EmbedStep(ChainedStep):
         }
         for conversation, (reason, retryable) in failed.items():
             report.fail(conversation, reason, retryable=retryable)
-        with stores.catalog.locked([VECTORS_LOCK]), stores.catalog.writing() as connection:
+        vectors = known | own
+        with (
+            stores.in_flight.written(own),
+            stores.catalog.locked([VECTORS_LOCK]),
+            stores.catalog.writing() as connection,
+        ):
             current = state.unchanged(connection, self.upstream, batch) - failed.keys()
             current -= self._without_vector(stores, connection, chunks, vectors)
             rows = {conversation: chunks[conversation] for conversation in sorted(current)}
@@ -78,7 +86,7 @@ class EmbedStep(ChainedStep):
         report.processed += len(current)
         report.postponed += len(batch) - len(current) - len(failed)
         report.rows += sum(len(found) for found in rows.values())
-        report.counts["embedded"] += written
+        report.counts["embedded"] += len(written & own.keys())
 
     def erase(self, stores: Stores, conversation_ids: Sequence[str]) -> int:
         mine = _references.c.conversation_id.in_(conversation_ids)
@@ -124,8 +132,9 @@ class EmbedStep(ChainedStep):
     @staticmethod
     def _write(
         stores: Stores, connection: Connection, chunks: Mapping[str, list[Row]], vectors: Mapping[str, bytes]
-    ) -> int:
-        """Replace the references of these conversations, add new vectors, drop those that nobody uses any more."""
+    ) -> set[str]:
+        """Replace the references of these conversations, add new vectors, drop those that nobody uses any more.
+        Returns the hashes of the vectors that these conversations needed."""
         embedder = stores.embedder.name
         wanted = {row["sha256"] for rows in chunks.values() for row in rows}
         before: set[str] = set()
@@ -160,7 +169,7 @@ class EmbedStep(ChainedStep):
         if references:
             connection.execute(insert(_references), references)
         _collect(connection, embedder, before - wanted)
-        return len(new)
+        return set(new)
 
 
 def read_vectors(stores: Stores, sha256s: Collection[str]) -> "dict[str, NDArray[np.float32]]":

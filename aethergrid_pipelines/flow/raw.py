@@ -30,7 +30,7 @@ class RawStep:
             for found in self._states(stores, part):
                 own = recorded.get(found.conversation.id)
                 if own != (found.version, RAW_VERSION, found.day):
-                    yield Stale(found.conversation.id, found.day, found.version, 1)
+                    yield Stale(found.conversation.id, found.day, found.version, found.message_count)
 
     def gone(self, stores: Stores, scope: Scope) -> Iterator[str]:
         for part in _days(stores, scope):

@@ -1,8 +1,9 @@
 """Everything that a step works with, opened from the settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from aethergrid_pipelines.flow.in_flight import InFlight
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.catalog import Catalog
 from aethergrid_pipelines.stores.conversations import ConversationStore
@@ -24,6 +25,7 @@ class Stores:
     vectors: VectorStore
     embedder: "Embedder"
     enricher: "Enricher | None" = None
+    in_flight: InFlight = field(default_factory=InFlight)
 
     def __enter__(self) -> "Stores":
         return self

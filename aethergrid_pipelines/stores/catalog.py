@@ -124,7 +124,7 @@ class Catalog:
         self._locks.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             for name in names:
-                stack.enter_context(FileLock(self._locks / f"{name}.lock", thread_local=False))
+                stack.enter_context(FileLock(self._locks / f"{name}.lock", thread_local=False, poll_interval=0.005))
             yield
 
     def ping(self) -> None:

@@ -3,7 +3,8 @@
     python -m aethergrid_pipelines_tests.flow.killed STEP MOMENT
 
 ``MOMENT`` is ``before-commit-N`` or ``after-commit-N`` of the step's N-th transaction, or ``after-upsert`` or
-``after-delete`` of the vector store's call.
+``after-delete`` of the vector store's call. ``STEP`` may be ``all``: one call for all steps, with several batches under
+way at once.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aethergrid_pipelines.flow.engine import materialise
+from aethergrid_pipelines.flow.engine import materialise, materialise_all
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.flow.steps import CHAIN
 from aethergrid_pipelines.flow.stores import Stores, open_stores
@@ -62,13 +63,21 @@ def kill_after(stores: Stores, method: str) -> None:
 def main(step_name: str, moment: str) -> None:
     """Run the steps in order; when it is the turn of ``step_name``, set the trap."""
     with open_stores(load_settings()) as stores:
+        if step_name == "all":
+            set_trap(stores, moment)
+            materialise_all(stores, Scope(), run_id="killed")
         for step in CHAIN:
             if step.name == step_name:
-                if moment.startswith(("after-commit-", "before-commit-")):
-                    kill_at_commit(int(moment[-1]), before=moment.startswith("before"))
-                else:
-                    kill_after(stores, moment.removeprefix("after-"))
+                set_trap(stores, moment)
             materialise(stores, step, Scope(), run_id="killed")
+
+
+def set_trap(stores: Stores, moment: str) -> None:
+    """Die at this moment, counted from now on."""
+    if "-commit-" in moment:
+        kill_at_commit(int(moment.rpartition("-")[2]), before=moment.startswith("before"))
+    else:
+        kill_after(stores, moment.removeprefix("after-"))
 
 
 if __name__ == "__main__":
