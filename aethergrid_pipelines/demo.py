@@ -60,7 +60,7 @@ def materialise_assets(stores: "Stores", instance: "dg.DagsterInstance") -> dict
     job = build_defs().resolve_job_def(INGEST_JOB)
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
     figures: dict[str, Counter[str]] = {name: Counter() for name in ASSETS}
-    days = stale_days(stores) | {day for day, _ in stores.conversations.days()}
+    days = stale_days(stores) | Counter(dict(stores.conversations.days()))
     for first, last in day_ranges(days):
         result = job.execute_in_process(
             run_config=quiet, instance=instance, tags=range_tags(first, last), raise_on_error=False

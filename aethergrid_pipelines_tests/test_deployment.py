@@ -1,6 +1,7 @@
 """The instance files and the Compose file fit the code."""
 
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from aethergrid_pipelines_tests.scripts import REPOSITORY, load_script
 
 variable = load_script("scripts/settings_table.py").variable
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker/compose.yaml").read_text())
-OURS = ("code", "ui", "daemon", "live", "api")
+OURS = ("code", "ui", "daemon", "worker", "live", "api")
 
 
 def instance_at(home: Path, config: str) -> Any:
@@ -109,6 +110,22 @@ def test_what_needs_a_store_waits_until_it_is_healthy(service: str) -> None:
     waits = COMPOSE["services"][service]["depends_on"]
 
     assert {wait["condition"] for wait in waits.values()} == {"service_healthy"}
+
+
+def test_workers_get_the_instance_that_hands_runs_to_them() -> None:
+    for service in OURS:
+        mounted = "./${DAGSTER_CONFIG:-dagster.yaml}:/opt/dagster/dagster.yaml:ro"
+        assert mounted in COMPOSE["services"][service]["volumes"]
+    instance = yaml.safe_load((REPOSITORY / "docker/dagster.celery.yaml").read_text())
+    replicas, each = (int(re.findall(r":-(\d+)", text)[0]) for text in worker_scale())
+    assert instance["concurrency"]["runs"]["max_concurrent_runs"] == replicas * each
+    assert instance["run_launcher"]["class"] == "CeleryLauncher"
+
+
+def worker_scale() -> tuple[str, str]:
+    """What compose.yaml says of how many workers there are, and of how many runs each executes at once."""
+    worker = COMPOSE["services"]["worker"]
+    return worker["deploy"]["replicas"], worker["command"][-1]
 
 
 def test_no_secret_has_a_default() -> None:

@@ -3,13 +3,13 @@
 import dagster as dg
 
 from aethergrid_pipelines.assets.materialise import materialise_asset
-from aethergrid_pipelines.automation.partitions import daily_partitions
+from aethergrid_pipelines.automation.partitions import BACKFILL, daily_partitions
 from aethergrid_pipelines.automation.resource import StoresResource
 
 
 @dg.asset(
     partitions_def=daily_partitions(),
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=BACKFILL,
     group_name="memory",
     kinds={"conversations"},
 )

@@ -1,6 +1,7 @@
 """The sensor that drains the change feed: what was captured becomes searchable without anybody's doing."""
 
 import datetime as dt
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -58,14 +59,14 @@ def conversation_changes(
     return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 
-def read_feed(stores: "Stores", cursor: str | None) -> tuple[set[dt.date], str, str | None]:
-    """The dirty days since ``cursor``, the next cursor, and why a scan was needed, if it was.
+def read_feed(stores: "Stores", cursor: str | None) -> tuple[Counter[dt.date], str, str | None]:
+    """The dirty days since ``cursor``, each as often as it changed, the next cursor, and why a scan was needed, if so.
 
     Raises ``StoreUnavailable``; the cursor then stays where it was.
     """
     if cursor is None:
         return _scan(stores, "the first look at the conversation store")
-    days: set[dt.date] = set()
+    days = Counter[dt.date]()
     try:
         for _ in range(MAX_CHANGES // PAGE):
             page = stores.conversations.changes(cursor, limit=PAGE)
@@ -78,21 +79,21 @@ def read_feed(stores: "Stores", cursor: str | None) -> tuple[set[dt.date], str, 
     return days, cursor, None
 
 
-def _scan(stores: "Stores", reason: str) -> tuple[set[dt.date], str, str]:
+def _scan(stores: "Stores", reason: str) -> tuple[Counter[dt.date], str, str]:
     # The cursor comes first: what changes during the scan is then seen twice rather than never.
     cursor = stores.conversations.changes(None).cursor
     return stale_days(stores), cursor, reason
 
 
-def stale_days(stores: "Stores") -> set[dt.date]:
-    """The days with something to do for any step."""
+def stale_days(stores: "Stores") -> Counter[dt.date]:
+    """The days with something to do for any step, and for how many conversations at most in one step."""
     from aethergrid_pipelines.flow.scope import Scope
     from aethergrid_pipelines.flow.steps import CHAIN
 
-    days: set[dt.date] = set()
+    days = Counter[dt.date]()
     for step in CHAIN:
-        days.update(item.day for item in step.stale(stores, Scope()))
-        days.update(days_of(stores.catalog, step=step.name, conversation_ids=step.gone(stores, Scope())))
+        days |= Counter(item.day for item in step.stale(stores, Scope()))
+        days |= Counter(days_of(stores.catalog, step=step.name, conversation_ids=step.gone(stores, Scope())))
     return days
 
 

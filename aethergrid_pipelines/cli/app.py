@@ -20,6 +20,7 @@ from aethergrid_pipelines.cli import (
     serving,
     status,
     watching,
+    working,
 )
 from aethergrid_pipelines.cli.output import errors
 
@@ -77,6 +78,7 @@ app.command("doctor")(doctor.doctor)
 app.command("forget")(forgetting.forget)
 app.command("live")(living.live)
 app.command("process")(processing.process)
+app.command("worker")(working.worker)
 app.command("serve")(serving.serve)
 app.command("proxy")(proxying.proxy)
 app.command("mcp")(connecting.mcp)

@@ -244,7 +244,13 @@ def test_dirty_days_become_few_ranges(days: list[int], ranges: list[tuple[int, i
 
 def test_years_become_runs_of_bounded_length() -> None:
     days = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(800)]
-    assert len(day_ranges(days)) == 8
+    assert len(day_ranges(days)) == 26
+
+
+def test_days_with_many_conversations_become_runs_of_their_own() -> None:
+    first, second, third = (dt.date(2026, 10, day) for day in (1, 2, 3))
+    assert day_ranges({first: 1_500, second: 500, third: 1}) == [(first, second), (third, third)]
+    assert day_ranges({first: 9_000, second: 1}) == [(first, first), (second, second)]
 
 
 def test_the_whole_flow_runs_with_postgres_as_the_instances_storage(stores: Stores, tmp_path: Path) -> None:
