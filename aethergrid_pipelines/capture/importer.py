@@ -1,6 +1,7 @@
 """Files into the conversation store, with an account of every record."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,14 @@ from aethergrid_pipelines.stores.errors import StoreUnavailable
 
 REPORTED_REJECTS = 100
 REJECTS_AT_ONCE = 500
+FINISHED_AT_ONCE, FINISHED_SECONDS = 100, 1.0
+"""Accounts go to the journal together, after so many files or seconds: one by one they took as long as reading small
+files. A file whose account got lost is read again, because nothing says that it was read."""
 
 
 class ImportJournal(Protocol):
     """Where accounts and rejects are kept. For each file that a source reads: ``begin``, ``reject`` (never, once or
-    more often), ``finish``."""
+    more often), and ``finish`` for some of them at once."""
 
     def begin(self, *, space: str, source: str, path: str) -> None:
         """A file is read (again): forget its rejects of an earlier import."""
@@ -36,8 +40,8 @@ class ImportJournal(Protocol):
         """Keep these rejects, at most 500 at once."""
         ...
 
-    def finish(self, file: FileAccount, *, space: str) -> None:
-        """Keep the account of a file in place of an earlier one. Its ``source`` and ``modified_at`` are set."""
+    def finish(self, files: Sequence[FileAccount], *, space: str) -> None:
+        """Keep the accounts of files in place of earlier ones. Their ``source`` and ``modified_at`` are set."""
         ...
 
     def known(self, fingerprint: str, *, space: str, path: str) -> Known | None:
@@ -86,12 +90,15 @@ def import_paths(
         asked = chosen.name if chosen else "auto"
         last = LastImports(journal, store, space, asked=asked, redacts=redaction.redacts, reread=reread)
     run = _Run(report, store, space, journal, progress, redaction, last)
-    with rare_collections(), deferred_interrupt() as interrupt:
-        for path in files:
-            if interrupt.requested:
-                break
-            run.file(path, chosen, interrupt)
-        report.interrupted = interrupt.requested
+    try:
+        with rare_collections(), deferred_interrupt() as interrupt:
+            for path in files:
+                if interrupt.requested:
+                    break
+                run.file(path, chosen, interrupt)
+            report.interrupted = interrupt.requested
+    finally:
+        run.settle()
     if last:
         last.seal()
     return report
@@ -107,6 +114,15 @@ class _Run:
     redaction: Redaction
     last: LastImports | None = None
     rejects: list[Rejected] = field(default_factory=list)
+    finished: list[FileAccount] = field(default_factory=list)
+    settled: float = field(default_factory=time.monotonic)
+
+    def settle(self) -> None:
+        """Let the journal know of the files that were finished."""
+        finished, self.finished = self.finished, []
+        self.settled = time.monotonic()
+        if self.journal and finished:
+            self.journal.finish(finished, space=self.space)
 
     def file(self, path: Path, chosen: Source | None, interrupt: Interrupt) -> None:
         file = FileAccount(str(path))
@@ -129,6 +145,11 @@ class _Run:
             self._read(file, source, interrupt)
             if self.last and file.complete:
                 self.last.note(file, now)
+            if len(self.finished) >= FINISHED_AT_ONCE or time.monotonic() - self.settled > FINISHED_SECONDS:
+                self.settle()
+            if self.last and self.last.full:
+                self.settle()
+                self.last.seal()
         elif self.progress:
             self.progress(file)
 
@@ -184,8 +205,7 @@ class _Run:
 
     def _finish(self, file: FileAccount) -> None:
         self._hand_over(file)
-        if self.journal:
-            self.journal.finish(file, space=self.space)
+        self.finished.append(file)
         if self.progress:
             self.progress(file)
 

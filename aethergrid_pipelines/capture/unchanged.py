@@ -59,11 +59,15 @@ class LastImports:
             return
         if file.source and now == before and now.settled:
             self._read[file.source, file.path] = self._fingerprint(now)
-            if len(self._read) >= SEALED_AT_ONCE:
-                self.seal()
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to seal."""
+        return len(self._read) >= SEALED_AT_ONCE
 
     def seal(self) -> None:
-        """Let the store give a receipt for all that was noted: from now on these files are known."""
+        """Let the store give a receipt for all that was noted, once the journal has their accounts: from now on these
+        files are known."""
         if not self._read:
             return
         try:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, insert, or_, select, update
 
 from aethergrid_pipelines.records.tables import ImportedFile, Reject, table_of
 from aethergrid_pipelines.stores.catalog import Catalog
@@ -22,6 +22,28 @@ SHOWN_REJECTS = 100
 _files, _rejects = table_of(ImportedFile), table_of(Reject)
 
 
+def _of(table: Table) -> ColumnElement[bool]:
+    """The rows of one file, which parameters name."""
+    columns = table.c
+    return and_(*(columns[name] == bindparam(f"of_{name}") for name in ("space", "source", "path")))
+
+
+_READ_BEFORE = select(
+    or_(exists(select(1).where(_of(_files))), exists(select(1).where(_of(_rejects)))),
+)
+_SEALED = select(_files).where(
+    _files.c.space == bindparam("of_space"),
+    _files.c.path == bindparam("of_path"),
+    _files.c.fingerprint == bindparam("sealed"),
+    _files.c.complete,
+)
+_SEAL = (
+    update(_files)
+    .where(_of(_files), _files.c.complete)
+    .values(fingerprint=bindparam("sealed"), receipt=bindparam("given"))
+)
+
+
 class CatalogJournal:
     """An ``ImportJournal`` (:mod:`aethergrid_pipelines.capture.importer`): one row a file, one row a reject."""
 
@@ -31,11 +53,14 @@ class CatalogJournal:
     def begin(self, *, space: str, source: str, path: str) -> None:
         """Forget the rejects of an earlier import of this file, whose account is that of no whole reading until
         ``finish``."""
-        mine = and_(_rejects.c.space == space, _rejects.c.source == source, _rejects.c.path == path)
-        account = and_(_files.c.space == space, _files.c.source == source, _files.c.path == path)
+        mine = {"of_space": space, "of_source": source, "of_path": path}
+        with self._catalog.reading() as connection:
+            # Most files are new, and a transaction that writes costs several times what a question does.
+            if not connection.execute(_READ_BEFORE, mine).scalar_one():
+                return
         with self._catalog.writing() as connection:
-            connection.execute(delete(_rejects).where(mine))
-            connection.execute(update(_files).where(account).values(complete=False))
+            connection.execute(delete(_rejects).where(_of(_rejects)), mine)
+            connection.execute(update(_files).where(_of(_files)).values(complete=False), mine)
 
     def reject(self, rejects: "Sequence[Rejected]", *, space: str, source: str, path: str) -> None:
         """Keep these rejects."""
@@ -57,42 +82,22 @@ class CatalogJournal:
             with self._catalog.writing() as connection:
                 connection.execute(insert(_rejects), rows)
 
-    def finish(self, file: "FileAccount", *, space: str) -> None:
-        """Keep the account of a file in place of an earlier one."""
-        account = file.account
-        key = and_(_files.c.space == space, _files.c.source == file.source, _files.c.path == file.path)
-        row = {
-            "space": space,
-            "source": file.source,
-            "path": file.path,
-            "size": file.size,
-            "modified_at": file.modified_at,
-            "read": account.read,
-            "stored": account.stored,
-            "updated": account.updated,
-            "merged": account.merged,
-            "skipped": dict(account.skipped),
-            "rejected": account.rejected,
-            "mended": file.mended,
-            "redacted": account.redacted.total(),
-            "flagged": account.flagged.total(),
-            "secrets": dict(account.redacted + account.flagged),
-            "complete": file.complete,
-            "error": file.error,
-            "imported_at": dt.datetime.now(dt.UTC),
-        }
+    def finish(self, files: "Sequence[FileAccount]", *, space: str) -> None:
+        """Keep the accounts of files in place of earlier ones."""
+        mine = [{"of_space": space, "of_source": file.source, "of_path": file.path} for file in files]
+        now = dt.datetime.now(dt.UTC)
         with self._catalog.writing() as connection:
-            connection.execute(delete(_files).where(key))
-            connection.execute(insert(_files), row)
+            connection.execute(delete(_files).where(_of(_files)), mine)
+            connection.execute(insert(_files), [_row(file, space, now) for file in files])
 
     def known(self, fingerprint: str, *, space: str, path: str) -> "Known | None":
         """The last import of this file, where it was complete and is sealed with this fingerprint; what was stored
         then counts as merged. With its first hundred rejects, by line."""
         from aethergrid_pipelines.capture.account import Known
 
-        mine = and_(_files.c.space == space, _files.c.path == path, _files.c.fingerprint == fingerprint)
+        mine = {"of_space": space, "of_path": path, "sealed": fingerprint}
         with self._catalog.reading() as connection:
-            row = connection.execute(select(_files).where(mine, _files.c.complete)).mappings().first()
+            row = connection.execute(_SEALED, mine).mappings().first()
             if row is None or row["receipt"] is None:
                 return None
             rejects = _kept_rejects(connection, row) if row["rejected"] else []
@@ -100,20 +105,36 @@ class CatalogJournal:
 
     def seal(self, fingerprints: Mapping[tuple[str, str], str], receipt: str, *, space: str) -> None:
         """Keep the fingerprints of files that were finished, by (source, path), and the store's receipt for them."""
-        mine = and_(
-            _files.c.space == space,
-            _files.c.source == bindparam("of_source"),
-            _files.c.path == bindparam("of_path"),
-            _files.c.complete,
-        )
         rows = [
-            {"of_source": source, "of_path": path, "sealed": fingerprint}
+            {"of_space": space, "of_source": source, "of_path": path, "sealed": fingerprint, "given": receipt}
             for (source, path), fingerprint in fingerprints.items()
         ]
         with self._catalog.writing() as connection:
-            connection.execute(
-                update(_files).where(mine).values(fingerprint=bindparam("sealed"), receipt=receipt), rows
-            )
+            connection.execute(_SEAL, rows)
+
+
+def _row(file: "FileAccount", space: str, now: dt.datetime) -> dict[str, object]:
+    account = file.account
+    return {
+        "space": space,
+        "source": file.source,
+        "path": file.path,
+        "size": file.size,
+        "modified_at": file.modified_at,
+        "read": account.read,
+        "stored": account.stored,
+        "updated": account.updated,
+        "merged": account.merged,
+        "skipped": dict(account.skipped),
+        "rejected": account.rejected,
+        "mended": file.mended,
+        "redacted": account.redacted.total(),
+        "flagged": account.flagged.total(),
+        "secrets": dict(account.redacted + account.flagged),
+        "complete": file.complete,
+        "error": file.error,
+        "imported_at": now,
+    }
 
 
 def _account(row: "RowMapping") -> "FileAccount":

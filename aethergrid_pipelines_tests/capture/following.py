@@ -49,8 +49,8 @@ class Accounts:
     def reject(self, rejects: Sequence[Rejected], *, space: str, source: str, path: str) -> None:
         self.rejects.extend(rejects)
 
-    def finish(self, file: FileAccount, *, space: str) -> None:
-        self.files[file.path] = file
+    def finish(self, files: Sequence[FileAccount], *, space: str) -> None:
+        self.files.update({file.path: file for file in files})
 
     def known(self, fingerprint: str, *, space: str, path: str) -> Known | None:
         raise AssertionError("what is followed has its positions")

@@ -1,3 +1,4 @@
+import contextlib
 import datetime as dt
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,9 +38,9 @@ class Journal:
         self.calls.append(f"reject {len(rejects)}")
         self.rejects[path].extend(rejects)
 
-    def finish(self, file: FileAccount, *, space: str) -> None:
+    def finish(self, files: Sequence[FileAccount], *, space: str) -> None:
         self.calls.append("finish")
-        self.files[file.path] = file
+        self.files.update({file.path: file for file in files})
 
     def known(self, fingerprint: str, *, space: str, path: str) -> Known | None:
         return None
@@ -266,6 +267,19 @@ def test_the_journal_learns_of_every_reject_and_of_each_account(store: SqliteCon
     _import(store, path, journal=journal)
     assert journal.rejects == {str(path): []}
     assert journal.files[str(path)].modified_at is not None
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_accounts_go_to_the_journal_together_however_the_import_ends(tmp_path: Path, batches: int) -> None:
+    for number in range(3):
+        write_lines(tmp_path / f"{number}.jsonl", [said(number)])
+    store, journal = FailingStore(tmp_path / "conversations.db", batches), Journal()
+    with contextlib.suppress(ImportStopped) if batches < 3 else contextlib.nullcontext():
+        _import(store, tmp_path, journal=journal)
+    store.close()
+    assert journal.calls.count("finish") == 1
+    assert [Path(path).name for path in journal.files] == ["0.jsonl", "1.jsonl", "2.jsonl"][: batches + 1]
+    assert [file.complete for file in journal.files.values()] == [True, *[batches == 3] * min(batches, 2)]
 
 
 def test_a_store_that_goes_away_leaves_an_account_of_what_was_stored(
