@@ -11,11 +11,11 @@ from aethergrid_pipelines.demo import import_files
 from aethergrid_pipelines.embedders.local import LocalEmbedder
 from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.scope import Scope
-from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.settings import load_settings
 from benchmarks.generate import conversation, write
 from benchmarks.home import Home, fresh_home
 from benchmarks.phrase_embedder import PhraseEmbedder
+from benchmarks.production import delete_collections
 from benchmarks.words import ACTIONS, OBJECTS, OPENINGS, SUBJECTS
 
 CONVERSATIONS_AT_ONCE = 400
@@ -49,7 +49,7 @@ def filled_home(fragments: int, store: str) -> Iterator[Home]:
             yield home
         finally:
             if variables:
-                delete_collections(home.stores, variables["VECTOR_COLLECTION"])
+                delete_collections(home.stores.settings, variables["VECTOR_COLLECTION"])
             for variable in variables:
                 os.environ.pop(variable, None)
 
@@ -80,16 +80,3 @@ def questions(number: int, *, seed: int = 0) -> list[str]:
         words = {"subject": rng.choice(SUBJECTS), "action": rng.choice(ACTIONS), "object": rng.choice(OBJECTS)}
         asked[rng.choice(ASKED).format(opening=rng.choice(OPENINGS), **words)] = None
     return list(asked)
-
-
-def delete_collections(stores: Stores, prefix: str) -> None:
-    """Take what a benchmark made off the Weaviate server."""
-    import weaviate
-
-    settings = stores.settings
-    host, port = (settings.weaviate_url or "").removeprefix("http://").split(":")
-    with weaviate.connect_to_local(host, int(port), settings.weaviate_grpc_port) as client:
-        client.alias.delete(alias_name=prefix)
-        for name in client.collections.list_all():
-            if name.startswith(prefix):
-                client.collections.delete(name)

@@ -21,10 +21,17 @@ class Load:
 
 
 async def post_at_rate(
-    port: int, path: str, body: Callable[[int], bytes], *, rate: float, seconds: float, connections: int = 64
+    port: int,
+    path: str,
+    body: Callable[[int], bytes],
+    *,
+    rate: float,
+    seconds: float,
+    connections: int = 64,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Load:
     """POST ``body(0)``, ``body(1)``, … as JSON at ``rate`` requests a second, over at most so many
-    connections. Raises ``OSError``."""
+    connections; no further one once ``ended`` says so. Raises ``OSError``."""
     load = Load()
     free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     turn = asyncio.Semaphore(connections)
@@ -47,6 +54,8 @@ async def post_at_rate(
         for number in range(int(rate * seconds)):
             if (early := began + number / rate - time.perf_counter()) > 0:
                 await asyncio.sleep(early)
+            if ended():
+                break
             group.create_task(one(number))
     load.seconds = time.perf_counter() - began
     for _, writer in free:

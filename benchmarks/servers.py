@@ -112,21 +112,47 @@ class Api(Server):
 class Dagster(Server):
     """UI, daemon and code location."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **variables: str) -> None:
         port = free_port()
-        dagster = home / "dagster"
-        dagster.mkdir()
-        (dagster / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
         program = str(Path(sys.executable).parent / "dagster")
         workspace = str(REPOSITORY / "workspace.yaml")
         super().__init__(
             "dagster",
             home,
             [program, "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)],
-            DAGSTER_HOME=str(dagster),
+            DAGSTER_HOME=str(dagster_instance(home)),
             GX_ANALYTICS_ENABLED="false",
+            **variables,
         )
         self.wait_for(f"http://127.0.0.1:{port}/server_info")
+
+
+class Live(Server):
+    """The live worker, which reports to the Dagster instance of the home."""
+
+    def __init__(self, home: Path, **variables: str) -> None:
+        program = str(Path(sys.executable).with_name("aethergrid"))
+        super().__init__(
+            "live", home, [program, "live", "--json"], DAGSTER_HOME=str(dagster_instance(home)), **variables
+        )
+
+    def wait_until_at_work(self) -> None:
+        """Return once it follows the feed; raise ``RuntimeError`` with the log where it does not."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if "following the change feed" in self.log.read_text(errors="replace"):
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"the live worker does not start; the log says:\n{self.log.read_text()[-3_000:]}")
+
+
+def dagster_instance(home: Path) -> Path:
+    """Where Dagster keeps what it knows of a home; made with the project's configuration."""
+    folder = home / "dagster"
+    if not folder.exists():
+        folder.mkdir()
+        (folder / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
+    return folder
 
 
 def stop_on_sigterm() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable
 from aethergrid_pipelines.flow.engine import materialise_all
+from aethergrid_pipelines.flow.labels import open_enricher
 from aethergrid_pipelines.flow.scope import Scope, StepReport
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.stores import feed_cursor, lease
@@ -55,6 +56,7 @@ class LiveWorker:
         self._on_batch = on_batch
         self._on_idle = on_idle
         self._on_trouble = on_trouble
+        self._warm = False
         self.totals: Counter[str] = Counter()
 
     def run(self, stop: threading.Event) -> None:
@@ -65,6 +67,7 @@ class LiveWorker:
         try:
             while not stop.is_set():
                 try:
+                    self._warm_up()
                     worked = self.step()
                 except (StoreUnavailable, EmbedderUnavailable) as error:
                     self._on_trouble(error)
@@ -103,6 +106,17 @@ class LiveWorker:
         if page.cursor != known:
             feed_cursor.save(catalog, lease.LIVE, page.cursor)
         return True
+
+    def _warm_up(self) -> None:
+        """Load what a batch needs, so that the first message need not wait for it; at most once."""
+        if self._warm:
+            return
+        self._stores.embedder.embed_query("warm-up")
+        open_enricher(self._stores)
+        active = self._stores.vectors.active()
+        if active is not None:
+            self._stores.vectors.count(active[0])
+        self._warm = True
 
     def _changes(self, known: str | None) -> ChangePage:
         return self._stores.conversations.changes(known, limit=PAGE, wait=WAIT_SECONDS)

@@ -74,7 +74,8 @@ class CollectionsFile:
                 content.collections[collection] = entry
             return entry
 
-        entry = self._change(change)
+        # Asked before each batch: a file that is written again would have to be read again by everybody.
+        entry = self.read().collections.get(collection) or self._change(change)
         if (entry.embedder, entry.dimension) != (embedder, dimension):
             raise DimensionMismatch(
                 f"collection {collection} holds {entry.dimension} dimensions of {entry.embedder}, "

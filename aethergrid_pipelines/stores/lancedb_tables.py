@@ -65,6 +65,10 @@ class LanceTables:
                     raise CollectionMissing(f"no table {entry.table} in {self.folder}") from error
                 raise
 
+    def there(self, entry: CollectionEntry) -> bool:
+        """Whether the table has files."""
+        return (self.folder / f"{entry.table}.lance").exists()
+
     def dataset(self, entry: CollectionEntry) -> LanceDataset:
         """The table's files at their latest version, for maintenance; it is there."""
         import lance

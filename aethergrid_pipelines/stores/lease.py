@@ -15,6 +15,9 @@ LIVE = "live"
 DURATION = dt.timedelta(seconds=15)
 """After so long without renewal the worker counts as gone."""
 
+RENEWED = dt.timedelta(seconds=10)
+"""With more left than this, a lease is not renewed: a live worker asks before each of its small batches."""
+
 _leases = table_of(Lease)
 
 
@@ -26,6 +29,11 @@ def new_holder() -> str:
 def take(catalog: Catalog, name: str, holder: str) -> bool:
     """Take or renew a lease; False while somebody else holds it."""
     now = dt.datetime.now(dt.UTC)
+    mine = _leases.c.name == name, _leases.c.holder == holder
+    with catalog.reading() as connection:
+        expires_at = connection.execute(select(_leases.c.expires_at).where(*mine)).scalar()
+    if expires_at is not None and RENEWED < expires_at - now <= DURATION:
+        return True
     row = {"holder": holder, "expires_at": now + DURATION}
     with catalog.locked([f"lease-{name}"]), catalog.writing() as connection:
         current = connection.execute(select(_leases).where(_leases.c.name == name)).one_or_none()

@@ -1,5 +1,6 @@
 """The live worker over embedded and real stores: at once, in order, and whatever ends it."""
 
+import datetime as dt
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy import select, update
 
 from aethergrid_pipelines.automation.jobs import ASSETS
 from aethergrid_pipelines.automation.live_report import DagsterReport
@@ -15,11 +17,13 @@ from aethergrid_pipelines.flow.forget import forget
 from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.live.worker import LiveWorker, Processed
+from aethergrid_pipelines.records.tables import Lease, table_of
 from aethergrid_pipelines.stores import feed_cursor, lease
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines_tests.flow.contents import DAY, everything, put
 from aethergrid_pipelines_tests.opened import Place
 
+LEASES = table_of(Lease)
 TEXTS = ["Who answers first?", "Whoever is awake."]
 
 
@@ -111,9 +115,56 @@ def test_dagster_is_told_of_each_asset_and_day(stores: Stores) -> None:
         put(stores, "a", TEXTS)
         put(stores, "b", TEXTS, days=1)
         LiveWorker(stores, on_batch=report.add).step()
-        report.flush(now=True)
+        report.close()
         for name in ASSETS:
             assert len(instance.get_materialized_partitions(dg.AssetKey(name))) == 2
+
+
+def test_a_report_that_dagster_does_not_take_ends_nothing(
+    stores: Stores, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        report = DagsterReport(instance)
+        put(stores, "a", TEXTS)
+        LiveWorker(stores, on_batch=report.add).step()
+        for database in tmp_path.rglob("*.db"):
+            database.chmod(0o600)
+            database.write_bytes(b"no database any more")
+        report.close()
+    assert "does not take" in caplog.text
+    assert len(everything(stores)["conversations"]) == 1
+
+
+def test_a_lease_is_renewed_before_it_ends_and_not_each_time(stores: Stores) -> None:
+    holder = lease.new_holder()
+    assert lease.take(stores.catalog, lease.LIVE, holder)
+    ends = _ends(stores)
+    assert lease.take(stores.catalog, lease.LIVE, holder)
+    assert _ends(stores) == ends
+    _end_at(stores, ends - (lease.DURATION - lease.RENEWED))
+    assert lease.take(stores.catalog, lease.LIVE, holder)
+    assert _ends(stores) >= ends
+
+
+def test_a_lease_from_before_the_clock_was_set_back_binds_nobody(stores: Stores) -> None:
+    first, second = LiveWorker(stores), LiveWorker(stores)
+    assert first.step()
+    assert not second.step()
+    _end_at(stores, _ends(stores) + dt.timedelta(hours=1))
+    assert not lease.held(stores.catalog, lease.LIVE)
+    assert second.step()
+    assert not first.step()
+
+
+def _ends(stores: Stores) -> dt.datetime:
+    with stores.catalog.reading() as connection:
+        found: dt.datetime = connection.execute(select(LEASES.c.expires_at)).scalar_one()
+    return found
+
+
+def _end_at(stores: Stores, moment: dt.datetime) -> None:
+    with stores.catalog.writing() as connection:
+        connection.execute(update(LEASES).values(expires_at=moment))
 
 
 def test_the_lease_of_a_process_that_is_gone_binds_nobody(stores: Stores) -> None:
