@@ -21,6 +21,7 @@ from aethergrid_pipelines.stores.vectors import CollectionMissing
 
 if TYPE_CHECKING:
     from lance import LanceDataset
+    from lance import Session  # type: ignore[attr-defined]
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
@@ -31,6 +32,9 @@ WRITE_SECONDS = 600.0
 
 INDEX_CACHE, METADATA_CACHE = 64_000_000, 16_000_000
 """Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history."""
+
+WRITTEN_INDEX_CACHE = 32_000_000
+"""Of a process that writes, for the index of the ids: some 50 bytes a row."""
 
 SEARCHED_INDEX_CACHE = 256_000_000
 """Of a process that searches: where the graph of the vectors does not fit, each search reads it anew. That of 100,000
@@ -43,6 +47,7 @@ class LanceTables:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._connections: dict[int, DBConnection] = {}
+        self._written: Session | None = None
 
     def _database(self, index_cache: int = INDEX_CACHE) -> DBConnection:
         import lancedb
@@ -65,17 +70,30 @@ class LanceTables:
                     raise CollectionMissing(f"no table {entry.table} in {self.folder}") from error
                 raise
 
-    def there(self, entry: CollectionEntry) -> bool:
-        """Whether the table has files."""
-        return (self.folder / f"{entry.table}.lance").exists()
-
     def dataset(self, entry: CollectionEntry) -> LanceDataset:
         """The table's files at their latest version, for maintenance; it is there."""
         import lance
 
-        path = self.folder / f"{entry.table}.lance"
         with self.reachable():
-            return lance.dataset(path, index_cache_size_bytes=0, metadata_cache_size_bytes=METADATA_CACHE)
+            return lance.dataset(self._path(entry), index_cache_size_bytes=0, metadata_cache_size_bytes=METADATA_CACHE)
+
+    def written(self, entry: CollectionEntry) -> LanceDataset:
+        """The same for a writer, which looks ids up in their index each time; raises :class:`CollectionMissing`."""
+        import lance
+        from lance import Session  # type: ignore[attr-defined]
+
+        if self._written is None:
+            self._written = Session(WRITTEN_INDEX_CACHE, METADATA_CACHE)
+        with self.reachable():
+            try:
+                return lance.dataset(self._path(entry), session=self._written)
+            except ValueError as error:
+                if "was not found" in str(error):
+                    raise CollectionMissing(f"no table {entry.table} in {self.folder}") from error
+                raise
+
+    def _path(self, entry: CollectionEntry) -> Path:
+        return self.folder / f"{entry.table}.lance"
 
     def create(self, entry: CollectionEntry) -> Table:
         """The table with its indexes; what an interrupted call or an older version left out is made up for."""
