@@ -20,8 +20,10 @@ from aethergrid_pipelines.stores.lancedb_rows import BITMAP_COLUMNS, BTREE_COLUM
 from aethergrid_pipelines.stores.vectors import CollectionMissing
 
 if TYPE_CHECKING:
-    from lance import LanceDataset
-    from lance import Session  # type: ignore[attr-defined]
+    from lance import (
+        LanceDataset,
+        Session,  # type: ignore[attr-defined]
+    )
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
@@ -69,6 +71,10 @@ class LanceTables:
                 if "was not found" in str(error):
                     raise CollectionMissing(f"no table {entry.table} in {self.folder}") from error
                 raise
+
+    def there(self, entry: CollectionEntry) -> bool:
+        """Whether the table has files."""
+        return (self.folder / f"{entry.table}.lance").exists()
 
     def dataset(self, entry: CollectionEntry) -> LanceDataset:
         """The table's files at their latest version, for maintenance; it is there."""

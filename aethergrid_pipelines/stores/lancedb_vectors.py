@@ -46,13 +46,19 @@ class LanceVectorStore:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lancedb")
         self._catalog = CollectionsFile(path)
         self._tables = LanceTables(path)
+        self._ensured: set[str] = set()
 
     def ensure(self, collection: str, *, dimension: int, embedder: str) -> None:
         """See the protocol; raises ``ValueError`` for a name that is none."""
         with self._tables.reachable():
             entry = self._catalog.add(physical_name(collection), embedder=embedder, dimension=dimension)
+        # A table has a name of its own each time it is created, so what was looked through once is whole. To look
+        # again before each batch would take longer than to write a small one.
+        if entry.table in self._ensured and self._tables.there(entry):
+            return
         with self._tables.writing(entry):
             self._tables.create(entry)
+        self._ensured.add(entry.table)
 
     def activate(self, collection: str) -> None:
         with self._tables.reachable():
