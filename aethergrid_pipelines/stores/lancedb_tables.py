@@ -20,10 +20,7 @@ from aethergrid_pipelines.stores.lancedb_rows import BITMAP_COLUMNS, BTREE_COLUM
 from aethergrid_pipelines.stores.vectors import CollectionMissing
 
 if TYPE_CHECKING:
-    from lance import (
-        LanceDataset,
-        Session,  # type: ignore[attr-defined]
-    )
+    from lance import LanceDataset, Session  # type: ignore[attr-defined]
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
