@@ -27,8 +27,10 @@ from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.guard import Guard
 from aethergrid_pipelines.api.jobs import Jobs
 from aethergrid_pipelines.api.mcp_mount import PATH, McpMount
+from aethergrid_pipelines.api.without_pandas import refuse_pandas
 from aethergrid_pipelines.hosts import Hosts
 from aethergrid_pipelines.settings import Settings, load_settings
+from aethergrid_pipelines.stores.select import open_shared_cache
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
@@ -40,6 +42,7 @@ JSON names are camelCase; snake_case is accepted. Errors are problems (RFC 9457)
 
 def create_served_app() -> FastAPI:
     """The application for a process that does nothing else."""
+    refuse_pandas()
     # Answers come first: a thread that stores what was captured gives way after half a millisecond instead of five.
     sys.setswitchinterval(0.0005)
     return create_app(warmed_up=_keep_what_is_loaded)
@@ -60,12 +63,13 @@ def create_app(settings: Settings | None = None, *, warmed_up: Callable[[], None
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         components = Components(chosen)
         app.state.components = components
-        app.state.jobs = Jobs()
+        app.state.jobs = Jobs(open_shared_cache(chosen))
         app.state.probes = health.Probes(components)
         components.warm_up(warmed_up)
         yield
         await app.state.mcp.close()
         app.state.probes.close()
+        app.state.jobs.close()
         components.close()
 
     app = FastAPI(

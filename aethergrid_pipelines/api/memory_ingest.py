@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from aethergrid_pipelines.api.components import Components
 from aethergrid_pipelines.api.dependencies import ComponentsDep, JobsDep, SettingsDep
@@ -54,8 +55,8 @@ async def take_in(
     if not isinstance(taken, IngestResponse):
         # A problem passes through as it is.
         return taken  # type: ignore[no-any-return]
-    job = Job(received_at, taken)
-    jobs.add(job)
+    job = Job(received_at=received_at, taken=taken)
+    await run_in_threadpool(jobs.add, job)
     response.status_code = 202
     response.headers["Location"] = f"{request.url.path}/{job.id}"
     return _response(job, "spooled" if taken.account.spooled else "stored", taken.conversation_ids)
@@ -63,7 +64,8 @@ async def take_in(
 
 @router.get("/ingest/{job_id}", responses=responses(401, 404, 503))
 def follow(job_id: Annotated[str, Path(max_length=64)], components: ComponentsDep, jobs: JobsDep) -> JobResponse:
-    """How far a job is. Jobs are remembered while the API runs, the latest 100,000 records of them."""
+    """How far a job is. Jobs are remembered while the API runs, the latest 100,000 records of them, and with Redis for
+    a day."""
     job = jobs.get(job_id)
     if job is None:
         raise HTTPException(404, f"there is no job {job_id!r}; jobs are forgotten when the API starts again")

@@ -17,11 +17,13 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The port; API_PORT where it is not given.", min=1, max=65_535)
     ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that answer; what they share they share through REDIS_URL.", min=1, max=64)
+    ] = 1,
 ) -> None:
     """Start the query service."""
     import uvicorn
 
-    from aethergrid_pipelines.api.without_pandas import refuse_pandas
     from aethergrid_pipelines.settings import load_settings
 
     if host is not None:
@@ -30,13 +32,15 @@ def serve(
     settings = load_settings()
     chosen = settings.api_host
     warn_of_strangers(settings, chosen)
-    refuse_pandas()
+    if workers > 1 and settings.redis_url is None:
+        raise typer.BadParameter("several processes share answers and jobs through Redis: set REDIS_URL")
     uvicorn.run(
         "aethergrid_pipelines.api.app:create_served_app",
         factory=True,
         host=chosen,
         port=port or settings.api_port,
         log_level=settings.log_level.lower(),
+        workers=workers,
     )
 
 
