@@ -146,6 +146,9 @@ def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
 
 def _records(stream: ByteStream, *, after: int = 0) -> Iterator[Record | Rejected]:
     for piece in split_records(stream, after=after):
+        if piece.value is not None:
+            yield Record(piece.number, piece.value)
+            continue
         if piece.raw is None:
             yield Rejected(piece.number, f"record longer than {MAX_LINE_BYTES // 1024**2} MiB")
             continue

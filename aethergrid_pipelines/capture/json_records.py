@@ -2,24 +2,33 @@
 JSON Lines.
 
 Only strings and brackets are looked at here; each record is parsed by itself afterwards, so that one that is damaged
-does not end the file.
+does not end the file. Where the records of an array begin alike (``}, {"title"``) that is mostly not needed: what lies
+between two such beginnings is a record if it can be parsed, because no beginning of an object is an object itself.
 """
 
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import orjson
 
 from aethergrid_pipelines.capture.jsonl import MAX_LINE_BYTES
 
 CHUNK_BYTES = 64 * 1024
+LEAP_BYTES = 1024 * 1024
+"""Of records up to about this length the end is guessed."""
+MISSES = 3
+"""So many wrong guesses in a row, and there are no more: what is within the records begins like them."""
 
 _BOM = b"\xef\xbb\xbf"
 # Everything up to the next bracket outside of a string, then that bracket; a quote where a string is not complete.
 _NEXT = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+(["\[\]{}]|\Z)', re.DOTALL)
 _KEY_OR_BRACKET = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+:|"[^"\\]*+(?:\\.[^"\\]*+)*+"|(["\[\]{}])', re.DOTALL)
+_BEGINNING = re.compile(rb'\{\s{0,32}+"[^"\\]{1,64}+"')
+_COMMA = re.compile(rb"\s{0,32}+,\s{0,32}+")
 _STRING_SO_FAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 
@@ -37,10 +46,12 @@ class BrokenExport(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The bytes of a record and its place, from 1. ``raw`` is ``None`` where it is longer than 64 MiB."""
+    """The bytes of a record and its place, from 1. ``raw`` is ``None`` where it is longer than 64 MiB; ``value`` is
+    the record, where it was parsed already."""
 
     number: int
     raw: bytes | None
+    value: dict[str, Any] | None = None
 
 
 def split_records(stream: ByteStream, *, after: int = 0, largest: int = MAX_LINE_BYTES) -> Iterator[Piece]:
@@ -68,11 +79,19 @@ class _Splitter:
         # 1 within an array of records.
         self._base = 0
         self._failure: str | None = None
+        # Where a record of an array ends and the next begins, once two of them were seen.
+        self._boundary = b""
+        self._misses = 0
+        self._leap_bytes = min(LEAP_BYTES, largest // 2)
+        self._waits = False
 
     def pieces(self) -> Iterator[Piece]:
         while self._fill():
             yield from self._scan()
             self._trim()
+        if self._waits:
+            self._misses = MISSES
+            yield from self._scan()
         yield from self._end()
 
     def _fill(self) -> bool:
@@ -93,6 +112,12 @@ class _Splitter:
         return len(parts) > 1
 
     def _scan(self) -> Iterator[Piece]:
+        self._waits = False
+        while (yield from self._brackets()):
+            pass
+
+    def _brackets(self) -> Generator[Piece, None, bool]:
+        """Go on to the end of the buffer, or to that of a record whose end was guessed. Whether it was that."""
         # Nearly all brackets are within a record and only counted, in local variables: this is where the time goes.
         depth, base, found = self._depth, self._base, None
         for found in _NEXT.finditer(self._buffer, self._scanned):
@@ -107,20 +132,52 @@ class _Splitter:
                     continue
             else:
                 break
-            self._depth = depth
-            yield from (self._opened if mark in {b"{", b"["} else self._closed)(mark, found.start(1))
+            self._depth, at = depth, found.start(1)
+            if mark == b"{" and self._boundary and self._misses < MISSES:
+                leapt = yield from self._leap(at)
+                if leapt or self._waits:
+                    return leapt
+            yield from (self._opened if mark in {b"{", b"["} else self._closed)(mark, at)
             depth, base = self._depth, self._base
         self._depth = depth
         if found is not None:
             self._scanned = found.start(1)
+        return False
+
+    def _leap(self, at: int) -> Generator[Piece, None, bool]:
+        """Give the record that begins ``at``, if its end can be guessed: whether it could, or waits for more."""
+        end = self._buffer.find(self._boundary, at)
+        self._waits = end < 0 and len(self._buffer) - self._kept < self._leap_bytes
+        if self._waits:
+            self._scanned = at
+            return False
+        self._misses += 1
+        raw = self._buffer[at : end + 1]
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return False
+        self._misses = 0
+        yield from self._between(at)
+        self._number += 1
+        yield Piece(self._number, raw, value)
+        self._kept = self._scanned = end + 1
+        return True
 
     def _opened(self, mark: bytes, at: int) -> Iterator[Piece]:
         if self._depth == self._base:
+            if self._base and not self._boundary:
+                self._learn(at)
             yield from self._between(at)
             self._inside = not (mark == b"[" and self._base == 0)
             self._kept = at if self._inside else at + 1
             self._base = 1 if not self._inside else self._base
         self._depth += 1
+
+    def _learn(self, at: int) -> None:
+        between, beginning = self._buffer[self._kept : at], _BEGINNING.match(self._buffer, at)
+        if beginning and _COMMA.fullmatch(between):
+            self._boundary = b"}" + between + beginning[0]
 
     def _closed(self, mark: bytes, at: int) -> Iterator[Piece]:
         if self._depth > self._base:

@@ -57,6 +57,36 @@ def test_any_array_of_objects_is_split_into_its_objects(records: list[Any]) -> N
     assert _values(json.dumps(records, ensure_ascii=False).encode("utf-8", "surrogatepass")) == records
 
 
+ALIKE = st.dictionaries(st.text(max_size=3), VALUES | st.just([{"t": 1}, {"t": [{"t": "},{"}]}]), max_size=3)
+
+
+@given(
+    st.lists(ALIKE.map(lambda record: {"t": '}, {"t', **record}), max_size=7),
+    st.sampled_from([None, 1]),
+    st.lists(
+        st.tuples(st.integers(0, 500), st.integers(0, 9), st.sampled_from([b"", b"{", b"}", b'"', b"\\", b"]", b",5"]))
+    ),
+    st.sampled_from([1, 7, 64, 65_536]),
+    st.sampled_from([40, 400, 40_000]),
+)
+def test_guessing_where_records_end_changes_nothing_however_they_are_damaged(
+    records: list[Any], indent: int | None, damages: list[tuple[int, int, bytes]], chunk: int, largest: int
+) -> None:
+    text = json.dumps(records, indent=indent).encode()
+    for at, length, instead in damages:
+        text = text[:at] + instead + text[at + length :]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(json_records, "CHUNK_BYTES", chunk)
+        guessed = _split(text, largest=largest)
+        patched.setattr(json_records, "MISSES", 0)
+        assert guessed == _split(text, largest=largest)
+
+
+def test_of_records_that_begin_alike_all_but_the_first_two_and_the_last_are_parsed_at_once() -> None:
+    text = json.dumps([{"title": "a", "nodes": [{"title": "},{"}]}] * 9).encode()
+    assert [piece.value is not None for piece in split_records(io.BytesIO(text))] == [False, False, *[True] * 6, False]
+
+
 def test_a_single_object_is_one_record() -> None:
     assert _values(b' {"a": [{"b": 1}]} ') == [{"a": [{"b": 1}]}]
 
