@@ -146,7 +146,7 @@ class _Splitter:
 
     def _leap(self, at: int) -> Generator[Piece, None, bool]:
         """Give the record that begins ``at``, if its end can be guessed: whether it could, or waits for more."""
-        end = self._buffer.find(self._boundary, at)
+        end = self._buffer.find(self._boundary, at, at + self._leap_bytes)
         self._waits = end < 0 and len(self._buffer) - self._kept < self._leap_bytes
         if self._waits:
             self._scanned = at
