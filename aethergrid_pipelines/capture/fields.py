@@ -33,6 +33,8 @@ def text_of(record: Mapping[str, Any], field: str, *, limit: int | None = None) 
 def identifier_of(record: Mapping[str, Any], field: str, *, limit: int | None = None) -> str | None:
     """An id: text or an integer, as text. Raises :class:`UnfitField`."""
     value = record.get(field)
+    if isinstance(value, str) and value and limit is None and _SEPARATOR not in value:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = text_of(record, field, limit=limit)

@@ -13,6 +13,7 @@ import orjson
 from aethergrid_pipelines.capture.protocol import Rejected, Skipped
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
+READ_BYTES = 256 * 1024
 FIRST_LINES = 50
 """A file is told by one of these."""
 
@@ -83,7 +84,7 @@ def any_row(lines: Sequence[bytes], fits: Callable[[Mapping[str, Any]], bool], *
 
 def read_lines(path: Path) -> Iterator[Line | Skipped | Rejected]:
     """Stream the objects of a JSONL file. Holds one line, of at most 64 MiB; raises ``OSError``."""
-    with path.open("rb") as file:
+    with path.open("rb", buffering=READ_BYTES) as file:
         yield from lines_of(file)
 
 

@@ -20,7 +20,7 @@ from aethergrid_pipelines.capture.jsonl import (
     parse_json,
     read_lines,
 )
-from aethergrid_pipelines.capture.otel_call import Call, read_call, records_in
+from aethergrid_pipelines.capture.otel_call import Call, Place, read_call, records_in, told_place
 from aethergrid_pipelines.capture.otel_history import History, is_answer, named_inputs, named_outputs
 from aethergrid_pipelines.capture.otel_message import Told
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
@@ -112,18 +112,18 @@ class _Export:
             if isinstance(call, Call):
                 self._history.add(call)
 
-    def _record(self, line: Line, place: str, record: object) -> Iterator[Outcome]:
+    def _record(self, line: Line, place: Place, record: object) -> Iterator[Outcome]:
         try:
             call = read_call(record)
         except UnfitField as error:
-            yield Rejected(line.number, error.reason, f"{place}.{error.field}".removesuffix("."))
+            yield Rejected(line.number, error.reason, f"{told_place(place)}.{error.field}".removesuffix("."))
             return
         if isinstance(call, str):
             yield Skipped(line.number, call)
             return
-        bad = [told for told in [*call.inputs, *call.outputs] if isinstance(told, UnfitField)]
-        for problem in bad:
-            yield Rejected(line.number, problem.reason, f"{place}.{problem.field}")
+        for problem in (*call.inputs, *call.outputs):
+            if isinstance(problem, UnfitField):
+                yield Rejected(line.number, problem.reason, f"{told_place(place)}.{problem.field}")
         if not call.inputs and not call.outputs:
             yield Skipped(line.number, "no content was recorded")
         for position, (name, time, told) in enumerate(named_inputs(call)):
@@ -147,10 +147,10 @@ class _Export:
     def _output(self, line: Line, call: Call, told: Told, *, name: str, position: int) -> Outcome:
         if call.wraps and (call.trace, told.said) in self._history.in_trace:
             return Merged(line.number)
-        if not self._is_new(call, f"answer/{name}"):
+        name = f"answer/{name}"
+        if not self._is_new(call, name):
             return Merged(line.number)
         moment, about = call.end or call.start, call.metadata
-        name = f"answer/{name}"
         message = self._message(
             call, told, name, line=line, position=position, moment=moment, about=about, model=call.model
         )

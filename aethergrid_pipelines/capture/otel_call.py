@@ -5,8 +5,9 @@ for generative AI.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type, name_in
@@ -29,6 +30,7 @@ _ABOUT = {
     "provider": ("gen_ai.provider.name", "gen_ai.system"),
     "agent": ("gen_ai.agent.name",),
 }
+_DESCRIBING = frozenset(chain.from_iterable((*_ABOUT.values(), *_TOKENS.values())))
 
 
 @dataclass(slots=True)
@@ -51,12 +53,22 @@ class Call:
     outputs: list[Told | UnfitField] = field(default_factory=list)
 
 
-def records_in(request: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+Place = tuple[str, int, str, int, str, int]
+"""Where a record stands in a request: names of lists and places in them, from 0."""
+
+
+def records_in(request: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
     """The spans and log records of an export request, each with its place in it."""
     for outer, (middle, inner) in _LISTS.items():
-        for place, resource in _listed(request, outer, ""):
-            for scope_place, scope in _listed(resource, middle, place):
-                yield from _listed(scope, inner, scope_place)
+        for first, resource in enumerate(_listed(request, outer)):
+            for second, scope in enumerate(_listed(resource, middle)):
+                for third, record in enumerate(_listed(scope, inner)):
+                    yield (outer, first, middle, second, inner, third), record
+
+
+def told_place(place: Place) -> str:
+    """A place as people read it: ``resourceSpans[0].scopeSpans[0].spans[2]``."""
+    return "{}[{}].{}[{}].{}[{}]".format(*place)
 
 
 def read_call(record: object) -> Call | str:
@@ -70,7 +82,7 @@ def read_call(record: object) -> Call | str:
         about = {**found, **about}
     if not about:
         return "not about GenAI"
-    if not any(about.get(name) for name in (INPUT, OUTPUT, INSTRUCTIONS)):
+    if not (about.get(INPUT) or about.get(OUTPUT) or about.get(INSTRUCTIONS)):
         return "no content was recorded"
     trace = identifier_of(record, "traceId") or ""
     span = identifier_of(record, "spanId") or ""
@@ -94,10 +106,9 @@ def read_call(record: object) -> Call | str:
     return call
 
 
-def _listed(record: object, name: str, place: str) -> Iterator[tuple[str, object]]:
+def _listed(record: object, name: str) -> Sequence[object]:
     listed = record.get(name) if isinstance(record, dict) else None
-    for number, item in enumerate(listed if isinstance(listed, list) else ()):
-        yield f"{place}.{name}[{number}]".lstrip("."), item
+    return listed if isinstance(listed, list) else ()
 
 
 def _logged(record: Mapping[str, Any]) -> dt.datetime | None:
@@ -114,6 +125,8 @@ def _model(about: Mapping[str, Any]) -> str | None:
 
 def _metadata(about: Mapping[str, Any]) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
+    if _DESCRIBING.isdisjoint(about):
+        return metadata
     for name, attributes in _ABOUT.items():
         if value := _first(about, attributes, str):
             metadata[name] = value

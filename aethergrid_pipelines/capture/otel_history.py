@@ -4,7 +4,6 @@ Each call replays the conversation before it, and spans are written when they en
 """
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -66,14 +65,16 @@ def named_inputs(call: Call) -> Iterator[tuple[str, int, Told | None]]:
 
     A name is of the role and the words, so that it is the same in each call that replays the message.
     """
-    times: Counter[str] = Counter()
+    times: dict[str, int] = {}
     for told in call.inputs:
         if isinstance(told, UnfitField):
             yield "", 0, None
             continue
-        time = times[told.said]
-        times[told.said] += 1
-        yield f"{told.role}/{told.said}" + (f"/{time}" if time else ""), time, told
+        said = told.said
+        time = times.get(said, 0)
+        times[said] = time + 1
+        name = told.role + "/" + said
+        yield f"{name}/{time}" if time else name, time, told
 
 
 def named_outputs(call: Call) -> Iterator[tuple[str, Told | None]]:

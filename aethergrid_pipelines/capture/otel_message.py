@@ -5,8 +5,7 @@ The form is that of ``gen-ai-input-messages.json``, ``gen-ai-output-messages.jso
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,8 +20,7 @@ _MEDIA = frozenset({"blob", "uri", "file", "file_data"})
 _NAMED = ("modality", "mime_type", "uri", "file_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A message. ``said`` is equal where the same is said, also where a later request repeats it without thoughts."""
 
     role: Role
@@ -57,12 +55,14 @@ def _message(message: object, where: str) -> Told:
     if not isinstance(message, dict):
         raise UnfitField(where, f"expected an object, not {json_type(message)}")
     name = message.get("role")
-    role = ROLES.get(name.lower()) if isinstance(name, str) else None
+    role = ROLES.get(name) or ROLES.get(name.lower()) if isinstance(name, str) else None
     if role is None:
         raise UnfitField(f"{where}.role", f"expected one of {', '.join(ROLES)}")
     metadata = {name: value for name, value in message.items() if name not in _READ and value is not None}
-    key = "parts" if message.get("parts") is not None else "content"
-    return _told(role, message.get(key), f"{where}.{key}", metadata)
+    parts = message.get("parts")
+    if parts is not None:
+        return _told(role, parts, f"{where}.parts", metadata)
+    return _told(role, message.get("content"), f"{where}.content", metadata)
 
 
 def _told(role: Role, parts: object, where: str, metadata: dict[str, Any]) -> Told:
@@ -77,6 +77,9 @@ def _told(role: Role, parts: object, where: str, metadata: dict[str, Any]) -> To
         if not isinstance(known, dict):
             raise UnfitField(f"{where}[{number}]", f"expected an object, not {json_type(part)}")
         _part(known, texts, found)
+    if not found:
+        content = texts[0] if len(texts) == 1 else "\n\n".join(text for text in texts if text)
+        return Told(role, content, metadata, _said(role, content, found))
     results = found.get("tool_results")
     if results and not texts:
         role = Role.TOOL
@@ -117,7 +120,7 @@ def _part(part: Mapping[str, Any], texts: list[str], found: dict[str, list[Any]]
 
 
 def _said(role: Role, content: str, found: Mapping[str, list[Any]]) -> str:
-    said = f"{role}\x1f{content.strip()}"
+    said = role + "\x1f" + content.strip()
     if found:
         calls = [[call.get("id"), call.get("name")] for call in found.get("tool_calls", ())]
         results = [result.get("tool_use_id") for result in found.get("tool_results", ())]
@@ -129,6 +132,11 @@ def _said(role: Role, content: str, found: Mapping[str, list[Any]]) -> str:
 def _parsed(value: object, name: str) -> object:
     if not isinstance(value, str):
         return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        # Again, for what can be mended in it, or why it cannot be read.
+        pass
     try:
         return parse_json(value.encode())[0]
     except UnreadableJson as error:

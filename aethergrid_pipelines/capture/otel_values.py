@@ -14,9 +14,10 @@ def attributes_of(record: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """The attributes whose names begin with ``prefix``, as plain values; what is no attribute is passed over."""
     found: dict[str, Any] = {}
     for attribute in _listed(record, "attributes"):
-        key = attribute.get("key") if isinstance(attribute, dict) else None
-        if isinstance(key, str) and key.startswith(prefix):
-            found[key] = plain(attribute.get("value"))
+        if isinstance(attribute, dict):
+            key = attribute.get("key")
+            if isinstance(key, str) and key.startswith(prefix):
+                found[key] = plain(attribute.get("value"))
     return found
 
 
