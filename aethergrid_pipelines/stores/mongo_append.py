@@ -206,7 +206,7 @@ def _write_messages(collections: MongoCollections, targets: dict[str, _Target]) 
     waiting = [message for target in targets.values() for message in target.writes.values()]
     added: set[str] = set()
     while waiting:
-        writes = [ReplaceOne({"_id": message.id}, message_document(message), upsert=True) for message in waiting]
+        writes = [ReplaceOne(_named(message), message_document(message), upsert=True) for message in waiting]
         try:
             done = collections.messages.bulk_write(writes, ordered=False)
             added.update((done.upserted_ids or {}).values())
@@ -219,6 +219,11 @@ def _write_messages(collections: MongoCollections, targets: dict[str, _Target]) 
     for target in targets.values():
         target.added &= added
     return planned - added
+
+
+def _named(prepared: PreparedMessage) -> Document:
+    # By the conversation, too, which the id follows from: a sharded collection finds the shard by it.
+    return {"_id": prepared.id, "conversation_id": prepared.message.conversation_id}
 
 
 def _conclude(collections: MongoCollections, targets: dict[str, _Target], mark: str) -> set[str]:
