@@ -37,16 +37,19 @@ class Redaction:
     def captured(self, conversation: Conversation, message: Message) -> Redacted:
         """Look through a message, its metadata and the title of its conversation."""
         content, metadata = message.content, message.metadata
+        if self.redacts and conversation.title:
+            title = _clean(conversation.title) if len(conversation.title) <= CACHED else redact(conversation.title, [])
+            if title != conversation.title:
+                conversation = conversation.model_copy(update={"title": title})
         kinds: list[str] = []
-        beside, telling = texts_in(metadata) if metadata else ([], False)
-        # All texts at once: the automaton lets other threads go ahead at each call, and then has to wait for them.
-        everything = "\n".join((conversation.title or "", content, *beside))
-        size = ABOUT + len(everything)
-        if not telling and not may_hold_secrets(everything):
-            return Redacted(conversation, message, kinds, size)
-        title = conversation.title and redact(conversation.title, [])
-        if self.redacts and title != conversation.title:
-            conversation = conversation.model_copy(update={"title": title})
+        size = ABOUT + len(content)
+        if metadata:
+            beside, telling = texts_in(metadata)
+            # All at once: the automaton lets other threads go ahead at each call, and then has to wait for them.
+            everything = "\n".join((content, *beside))
+            size = ABOUT + len(everything)
+            if not telling and not may_hold_secrets(everything):
+                return Redacted(conversation, message, kinds, size)
         content = redact(content, kinds)
         metadata = redacted_json(metadata, kinds) if metadata else metadata
         if not kinds or not self.redacts:
@@ -61,7 +64,7 @@ class Redaction:
 
 
 CACHED = 200
-"""Characters; longer names of fields hardly come twice."""
+"""Characters; longer titles and names of fields hardly come twice."""
 
 REDACTING = Redaction()
 """What holds where nobody says otherwise."""
@@ -78,6 +81,12 @@ def redact(text: str, kinds: list[str]) -> str:
         end = secret.end
         kinds.append(secret.kind)
     return "".join([*parts, text[end:]])
+
+
+@lru_cache(maxsize=1_024)
+def _clean(title: str) -> str:
+    # Remembered, since every message of a conversation comes with it.
+    return redact(title, [])
 
 
 def redacted_json(value: Any, kinds: list[str]) -> Any:
