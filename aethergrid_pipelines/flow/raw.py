@@ -82,7 +82,8 @@ class RawStep:
 
 def _days(stores: Stores, scope: Scope) -> Iterator[Scope]:
     """The days of a scope that the store or the catalog knows, one at a time: a day is what is held in memory."""
-    if scope.ids is not None:
+    if scope.ids is not None or scope.first == scope.last:
+        # Nobody has to look through all days for one of them, which the sensor asks for after each change.
         yield scope
         return
     days = {day for day, _ in stores.conversations.days()}

@@ -7,9 +7,25 @@ differs from what the step recorded. It is gone when the step before no longer k
 import datetime as dt
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    FromClause,
+    Select,
+    String,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+)
 
 from aethergrid_pipelines.flow.batches import SQL_VARIABLES, pages
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale
@@ -18,35 +34,22 @@ from aethergrid_pipelines.stores.catalog import Catalog
 
 PAGE = 1_000
 
+Shape = Literal["ids", "days"]
+"""How a scope selects: by its conversations, or by its days."""
+
 _state = table_of(StepState)
 
 
 def stale(catalog: Catalog, *, step: str, upstream: str, code_version: str, scope: Scope) -> Iterator[Stale]:
     """The stale conversations of a step by (day, id), read page by page, so that the history may be of any size."""
-    up, own = _state.alias("up"), _state.alias("own")
-    query = (
-        select(up.c.conversation_id, up.c.day, up.c.output_version, up.c.rows)
-        .select_from(
-            up.outerjoin(own, and_(own.c.step == step, own.c.conversation_id == up.c.conversation_id)),
-        )
-        .where(
-            up.c.step == upstream,
-            or_(
-                own.c.conversation_id.is_(None),
-                own.c.input_version != up.c.output_version,
-                own.c.code_version != code_version,
-                own.c.day != up.c.day,
-            ),
-        )
-        .order_by(up.c.day, up.c.conversation_id)
-        .limit(PAGE)
-    )
+    about = {"step": step, "upstream": upstream, "code_version": code_version}
     for part in _parts(scope):
-        last: tuple[dt.date, str] = (dt.date.min, "")
+        # Conversations come in one page, and those of days begin with the first one.
+        last = (part.first, "")
         while True:
-            page = query.where(_within(up, part), tuple_(up.c.day, up.c.conversation_id) > last)
+            after = {} if part.ids else {"last_day": last[0], "last_id": last[1]}
             with catalog.reading() as connection:
-                rows = connection.execute(page).all()
+                rows = connection.execute(_stale(_shape(part)), {**about, **after, **_values(part)}).all()
             for row in rows:
                 yield Stale(row.conversation_id, row.day, row.output_version, row.rows)
             if len(rows) < PAGE:
@@ -56,28 +59,17 @@ def stale(catalog: Catalog, *, step: str, upstream: str, code_version: str, scop
 
 def gone(catalog: Catalog, *, step: str, upstream: str, scope: Scope) -> Iterator[str]:
     """The conversations that the step has rows of and the step before no longer knows."""
-    up, own = _state.alias("up"), _state.alias("own")
-    query = (
-        select(own.c.conversation_id)
-        .select_from(
-            own.outerjoin(up, and_(up.c.step == upstream, up.c.conversation_id == own.c.conversation_id)),
-        )
-        .where(own.c.step == step, up.c.conversation_id.is_(None))
-    )
+    about = {"step": step, "upstream": upstream}
     for part in _parts(scope):
         with catalog.reading() as connection:
-            found = connection.execute(query.where(_within(own, part))).scalars().all()
+            found = connection.execute(_gone(_shape(part)), {**about, **_values(part)}).scalars().all()
         yield from found
 
 
 def known(connection: Connection, *, step: str, scope: Scope) -> Iterator[tuple[str, str, str, dt.date]]:
     """What a step recorded: (conversation id, input version, code version, day), by id."""
-    query = select(_state.c.conversation_id, _state.c.input_version, _state.c.code_version, _state.c.day)
     for part in _parts(scope):
-        rows = connection.execute(
-            query.where(_state.c.step == step, _within(_state, part)).order_by(_state.c.conversation_id)
-        )
-        for row in rows:
+        for row in connection.execute(_known(_shape(part)), {"step": step, **_values(part)}):
             yield row.conversation_id, row.input_version, row.code_version, row.day
 
 
@@ -101,13 +93,7 @@ def unchanged(connection: Connection, upstream: str, batch: Sequence[Stale]) -> 
     Inside a writing transaction the answer holds until its end: PostgreSQL locks the rows, SQLite has one writer.
     """
     versions = {item.conversation_id: (item.input_version, item.day) for item in batch}
-    query = (
-        select(_state.c.conversation_id, _state.c.output_version, _state.c.day)
-        .where(_state.c.step == upstream, _state.c.conversation_id.in_(versions))
-        .order_by(_state.c.conversation_id)
-        .with_for_update()
-    )
-    rows = connection.execute(query)
+    rows = connection.execute(_locking(), {"step": upstream, "ids": list(versions)})
     return {row.conversation_id for row in rows if versions[row.conversation_id] == (row.output_version, row.day)}
 
 
@@ -145,7 +131,7 @@ def record(
 def forget(connection: Connection, *, step: str, conversation_ids: Collection[str]) -> None:
     """Forget that a step processed these conversations."""
     for page in pages(conversation_ids):
-        connection.execute(delete(_state).where(_state.c.step == step, _state.c.conversation_id.in_(page)))
+        connection.execute(_deleting(), {"step": step, "ids": page})
 
 
 def row_count(connection: Connection, *, step: str, scope: Scope) -> tuple[int, int]:
@@ -153,9 +139,9 @@ def row_count(connection: Connection, *, step: str, scope: Scope) -> tuple[int, 
     conversations, rows = 0, 0
     for part in _parts(scope):
         query = select(func.count(), func.coalesce(func.sum(_state.c.rows), 0)).where(
-            _state.c.step == step, _within(_state, part)
+            _state.c.step == step, _within(_state, _shape(part))
         )
-        found = connection.execute(query).one()
+        found = connection.execute(query, _values(part)).one()
         conversations, rows = conversations + found[0], rows + int(found[1])
     return conversations, rows
 
@@ -178,11 +164,79 @@ def _parts(scope: Scope) -> Iterator[Scope]:
         yield Scope.conversations(page)
 
 
-def _within(table: Any, scope: Scope) -> ColumnElement[bool]:
-    if scope.ids is not None:
-        condition: ColumnElement[bool] = table.c.conversation_id.in_(scope.ids)
-    elif scope.first == scope.last:
-        condition = table.c.day == scope.first
-    else:
-        condition = table.c.day.between(scope.first, scope.last)
-    return condition
+def _shape(scope: Scope) -> Shape:
+    return "days" if scope.ids is None else "ids"
+
+
+def _values(scope: Scope) -> dict[str, Any]:
+    """What the parameters of :func:`_within` are for a scope."""
+    return {"first": scope.first, "last": scope.last} if scope.ids is None else {"ids": sorted(scope.ids)}
+
+
+def _within(table: FromClause, shape: Shape) -> ColumnElement[bool]:
+    if shape == "ids":
+        return table.c.conversation_id.in_(bindparam("ids", expanding=True))
+    # Not «=», even for one day: SQLite, asked for a day's conversations in the order of their ids, would then take the
+    # primary key, which has that order, and read all days: 4 ms instead of 0.03 among 100,000 messages.
+    return table.c.day.between(bindparam("first"), bindparam("last"))
+
+
+# Statements are built once: SQLAlchemy takes longer to put one of these together than SQLite to run it.
+
+
+@cache
+def _stale(shape: Shape) -> Select[Any]:
+    up, own = _state.alias("up"), _state.alias("own")
+    after = tuple_(bindparam("last_day", type_=up.c.day.type), bindparam("last_id", type_=String))
+    changed = or_(
+        own.c.conversation_id.is_(None),
+        own.c.input_version != up.c.output_version,
+        own.c.code_version != bindparam("code_version"),
+        own.c.day != up.c.day,
+    )
+    page = [] if shape == "ids" else [tuple_(up.c.day, up.c.conversation_id) > after]
+    return (
+        select(up.c.conversation_id, up.c.day, up.c.output_version, up.c.rows)
+        .select_from(
+            up.outerjoin(own, and_(own.c.step == bindparam("step"), own.c.conversation_id == up.c.conversation_id))
+        )
+        .where(up.c.step == bindparam("upstream"), _within(up, shape), changed, *page)
+        .order_by(up.c.day, up.c.conversation_id)
+        .limit(PAGE)
+    )
+
+
+@cache
+def _gone(shape: Shape) -> Select[Any]:
+    up, own = _state.alias("up"), _state.alias("own")
+    return (
+        select(own.c.conversation_id)
+        .select_from(
+            own.outerjoin(up, and_(up.c.step == bindparam("upstream"), up.c.conversation_id == own.c.conversation_id))
+        )
+        .where(own.c.step == bindparam("step"), up.c.conversation_id.is_(None), _within(own, shape))
+    )
+
+
+@cache
+def _known(shape: Shape) -> Select[Any]:
+    columns = (_state.c.conversation_id, _state.c.input_version, _state.c.code_version, _state.c.day)
+    mine = select(*columns).where(_state.c.step == bindparam("step"), _within(_state, shape))
+    return mine.order_by(_state.c.conversation_id)
+
+
+@cache
+def _locking() -> Select[Any]:
+    mine = _state.c.conversation_id.in_(bindparam("ids", expanding=True))
+    return (
+        select(_state.c.conversation_id, _state.c.output_version, _state.c.day)
+        .where(_state.c.step == bindparam("step"), mine)
+        .order_by(_state.c.conversation_id)
+        .with_for_update()
+    )
+
+
+@cache
+def _deleting() -> Delete:
+    mine = _state.c.conversation_id.in_(bindparam("ids", expanding=True))
+    return delete(_state).where(_state.c.step == bindparam("step"), mine)
