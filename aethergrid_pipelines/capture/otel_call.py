@@ -38,7 +38,7 @@ class Call:
     """What a model was told (``inputs``, instructions first) and what it answered.
 
     ``answer_id`` is the id of the response, or of the span. ``wraps`` is whether this is an agent or a workflow, whose
-    messages are those of the calls within it.
+    messages are those of the calls within it. ``about`` are the attributes of GenAI.
     """
 
     conversation: str
@@ -47,10 +47,19 @@ class Call:
     start: dt.datetime | None
     end: dt.datetime | None
     wraps: bool
-    model: str | None
-    metadata: dict[str, Any]
+    about: Mapping[str, Any]
     inputs: list[Told | UnfitField] = field(default_factory=list)
     outputs: list[Told | UnfitField] = field(default_factory=list)
+
+    @property
+    def model(self) -> str | None:
+        """The model that answered, or that was asked."""
+        return _model(self.about)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is to be kept of the call beside its messages."""
+        return _metadata(self.about)
 
 
 Place = tuple[str, int, str, int, str, int]
@@ -96,7 +105,7 @@ def read_call(record: object) -> Call | str:
     start = _logged(record) if log else moment_of(record, "startTimeUnixNano")
     end = start if log else moment_of(record, "endTimeUnixNano")
     wraps = name_in(about, "gen_ai.operation.name") in _WRAPPERS
-    call = Call(conversation, trace, answer, start, end, wraps, _model(about), _metadata(about))
+    call = Call(conversation, trace, answer, start, end, wraps, about)
     if about.get(INSTRUCTIONS):
         call.inputs += instructions_of(about[INSTRUCTIONS], INSTRUCTIONS)
     if about.get(INPUT):

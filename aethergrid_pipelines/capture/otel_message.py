@@ -73,6 +73,9 @@ def _told(role: Role, parts: object, where: str, metadata: dict[str, Any]) -> To
     texts: list[str] = []
     found: dict[str, list[Any]] = {}
     for number, part in enumerate(parts):
+        if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("content"), str):
+            texts.append(part["content"])
+            continue
         known = {"type": "text", "content": part} if isinstance(part, str) else part
         if not isinstance(known, dict):
             raise UnfitField(f"{where}[{number}]", f"expected an object, not {json_type(part)}")

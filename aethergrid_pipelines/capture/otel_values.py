@@ -17,7 +17,9 @@ def attributes_of(record: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         if isinstance(attribute, dict):
             key = attribute.get("key")
             if isinstance(key, str) and key.startswith(prefix):
-                found[key] = plain(attribute.get("value"))
+                value = attribute.get("value")
+                text = value.get("stringValue") if isinstance(value, dict) else None
+                found[key] = plain(value) if text is None else text
     return found
 
 
