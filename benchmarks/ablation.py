@@ -25,7 +25,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         *("when", "how_many", "who_or_where", "title"),
         *("names", "statement", "first_person", "event"),
     ),
-    "length, rare words": ("length", "special"),
+    "length": ("length",),
     "best of the session": ("session",),
 }
 COLUMNS = ("@5", "@10", "@25", "@50", "multi-hop @10")

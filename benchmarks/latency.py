@@ -116,7 +116,7 @@ def _bare_lancedb(home: Home) -> Bare:
         # Opened for each query, as the product has to: another process may have written.
         table = database.open_table(entry.table)
         words = " ".join(query_terms(text))
-        query: Any = table.search(query_type="hybrid", vector_column_name="vector", fts_columns="body")
+        query: Any = table.search(query_type="hybrid", vector_column_name="vector", fts_columns="terms")
         query = query.vector(vector).text(words).where("space = 'default'", prefilter=True).limit(HITS)
         return int(query.to_arrow().num_rows)
 
@@ -137,7 +137,7 @@ def _bare_weaviate(home: Home) -> Bare:
     def ask(text: str, vector: NDArray[np.float32]) -> int:
         words = " ".join(query_terms(text))
         answer = collection.query.hybrid(
-            words, vector=vector.tolist(), query_properties=["body"], filters=default, limit=HITS
+            words, vector=vector.tolist(), query_properties=["terms"], filters=default, limit=HITS
         )
         return len(answer.objects)
 

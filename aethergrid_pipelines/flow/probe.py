@@ -11,6 +11,7 @@ from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.records.tables import FragmentRow, table_of
 from aethergrid_pipelines.stores.vectors import FragmentFilter
+from aethergrid_pipelines.transform.window import read_fields
 
 PROBES = 48
 NEAREST = 10
@@ -47,7 +48,7 @@ def probe(stores: Stores, collection: str) -> Probed | None:
         vector = np.asarray(fragment.vector, np.float32)
         nearest = stores.vectors.dense(collection, vector, where=where, limit=NEAREST)
         between = time.perf_counter()
-        stores.vectors.lexical(collection, _terms(fragment), where=where, limit=NEAREST, boosts={"body": 1.0})
+        stores.vectors.lexical(collection, _terms(fragment), where=where, limit=NEAREST)
         dense.append(1_000 * (between - started))
         lexical.append(1_000 * (time.perf_counter() - between))
         found.append(any(hit.fragment.id == fragment.id or hit.score >= ITSELF for hit in nearest))
@@ -78,4 +79,4 @@ def _sample(stores: Stores, collection: str) -> list[str]:
 
 def _terms(fragment: Fragment) -> list[str]:
     """Its longest terms, which are rare ones."""
-    return sorted(set(fragment.body.split()), key=lambda term: (-len(term), term))[:TERMS]
+    return sorted(set(read_fields(fragment.terms).body.split()), key=lambda term: (-len(term), term))[:TERMS]

@@ -54,7 +54,6 @@ def features(question: Question, candidates: Sequence[Candidate], vector: NDArra
         **lexical,
         **dense,
         "session": _session(fragments, lexical["related"] + lexical["coverage"] + dense["around"]),
-        "special": found.special,
         "speaker": _speaker([hit for _, hit in asked]),
         **_kind(question, fragments),
         "length": np.minimum(1.0, np.log1p(found.lengths) / np.log1p(LONG)),

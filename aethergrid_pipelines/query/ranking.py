@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,9 @@ from aethergrid_pipelines.query.features import Candidate, features, sessions
 from aethergrid_pipelines.query.question import Question
 from aethergrid_pipelines.query.weights import WEIGHTS
 
-CANDIDATES = 150
-"""How many of the best each side contributes."""
-
-BOOSTS = {"body": 1.0, "near": 0.5, "far": 0.4}
-"""Weights of the lexical fields where the store looks for candidates: the chunk, its direct neighbours, those two and
-three away. On LoCoMo (Maharana et al., 2024) the best 150 of both sides hold 97 % of the evidence."""
+CANDIDATES = 100
+"""How many of the best each side contributes. On LoCoMo (Maharana et al., 2024) they hold 96.7 % of the evidence, 150
+hold 97.8, and what ranking makes of either is the same: recall@10 85.5, recall@50 94.5."""
 
 SAME_SESSION = 0.03
 """Where a list is asked for, what each hit loses for every better one of its session. On LoCoMo, with weights fitted on
@@ -39,13 +36,19 @@ class Recency:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate with its score, 0…1, how many others of the same content it stands for, and the parts that add up to
-    its score, by feature, without those that are nothing."""
+    """A candidate with its score, 0…1, how many others of the same content it stands for, and what each of ``names``,
+    which are features, adds to its score."""
 
     candidate: Candidate
     score: float
     duplicates: int = 0
-    parts: Mapping[str, float] = field(default_factory=dict)
+    names: Sequence[str] = ()
+    added: Sequence[float] = ()
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """What adds up to the score, by feature, without those that are nothing."""
+        return {name: part for name, part in zip(self.names, self.added, strict=True) if part}
 
 
 def rank(
@@ -72,14 +75,7 @@ def rank(
         names, parts, scores = [*names, "same_session"], np.column_stack((parts, -lost)), scores - lost
         order = _order(scores, candidates)
     rows = parts.tolist()
-    return [
-        Ranked(
-            candidates[at],
-            float(scores[at]),
-            parts={name: part for name, part in zip(names, rows[at], strict=True) if part},
-        )
-        for at in order
-    ]
+    return [Ranked(candidates[at], float(scores[at]), names=names, added=rows[at]) for at in order]
 
 
 def repeated(order: Sequence[int], scores: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from aethergrid_pipelines.query.answer import clipped, empty_response, response
 from aethergrid_pipelines.query.context import Window, windows
 from aethergrid_pipelines.query.features import Candidate
 from aethergrid_pipelines.query.question import Question, understood
-from aethergrid_pipelines.query.ranking import BOOSTS, CANDIDATES, Ranked, Recency, collapse, diversified, rank
+from aethergrid_pipelines.query.ranking import CANDIDATES, Ranked, Recency, collapse, diversified, rank
 from aethergrid_pipelines.query.records import Filters, SearchRequest, SearchResponse
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE
@@ -142,7 +142,6 @@ class Search:
                 query_terms(request.query),
                 where=fragment_filter(request.filters, self._space),
                 limit=CANDIDATES,
-                boosts=BOOSTS,
             )
         candidates = [Candidate(one.fragment, one.similarity, one.lexical) for one in both.found]
         return candidates, vector, {"dense": both.dense, "lexical": both.lexical, "both": len(candidates)}

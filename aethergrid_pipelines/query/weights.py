@@ -2,7 +2,7 @@
 score is a weighted mean of 0…1."""
 
 WEIGHTS: dict[str, float] = {
-    "period": 0.094,
+    "period": 0.112,
     "around": 0.095,
     "day": 0.094,
     "related": 0.074,
@@ -17,7 +17,6 @@ WEIGHTS: dict[str, float] = {
     "how_many": 0.024,
     "length": 0.022,
     "names": 0.021,
-    "special": 0.018,
     "first_person": 0.018,
     "statement": 0.017,
     "event": 0.01,

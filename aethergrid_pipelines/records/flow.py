@@ -76,9 +76,9 @@ class Labels(SQLModel):
 class Fragment(SQLModel):
     """A chunk with its vector and its metadata, as the vector store keeps it.
 
-    ``body``, ``near`` and ``far`` are analysed terms, joined by single spaces, for lexical search: of the chunk
-    itself, of its direct neighbours, and of those two and three away. ``surroundings`` is the mean direction of the
-    vectors around it (:mod:`aethergrid_pipelines.transform.surroundings`) and ``traits`` says what kind of text it is
+    ``terms`` are the analysed terms of the chunk and of its neighbours, for lexical search
+    (:mod:`aethergrid_pipelines.transform.window`). ``surroundings`` is the mean direction of the vectors around it
+    (:mod:`aethergrid_pipelines.transform.surroundings`) and ``traits`` says what kind of text it is
     (:mod:`aethergrid_pipelines.transform.traits`); both are empty in fragments of older versions. ``vector`` has the
     embedder's dimension and length 1. ``run_id`` is the run that wrote the fragment.
     """
@@ -101,9 +101,7 @@ class Fragment(SQLModel):
     complexity: float
     language: str
     tokens_used: int
-    body: str
-    near: str
-    far: str
+    terms: str
     surroundings: str = Field(default="", repr=False)
     traits: str = ""
     embedder: str

@@ -108,6 +108,9 @@ class LanceTables:
                 if missing:
                     # Only texts were ever added; they are written with the next version of each fragment.
                     table.add_columns(dict.fromkeys(missing, "''"))
+                surplus = set(table.schema.names) - set(wanted.names)
+                if surplus:
+                    table.drop_columns(sorted(surplus))
             else:
                 table = self._database().create_table(entry.table, schema=wanted, exist_ok=True)
             build_indexes(table)
@@ -202,7 +205,7 @@ def build_indexes(table: Table, *, replace: bool = False) -> list[str]:
         remove_stop_words=False,
         ascii_folding=False,
     )
-    wanted: list[tuple[str, FTS | BTree | Bitmap]] = [(column, words) for column in SEARCHED]
+    wanted: list[tuple[str, FTS | BTree | Bitmap]] = [(SEARCHED, words)]
     wanted += [(column, BTree()) for column in BTREE_COLUMNS]
     wanted += [(column, Bitmap()) for column in BITMAP_COLUMNS]
     there = set() if replace else {column for index in table.list_indices() for column in index.columns}

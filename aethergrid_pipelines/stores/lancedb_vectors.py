@@ -130,7 +130,7 @@ class LanceVectorStore:
         found: dict[str, float] = {}
         for some in any_of("id", ids):
             rows = self._rows(collection, some, ["id", "vector"])
-            found |= cosines(rows, query)
+            found |= cosines(rows, query, by="id")
         return found
 
     def count(self, collection: str) -> int:
@@ -155,15 +155,13 @@ class LanceVectorStore:
         *,
         where: FragmentFilter,
         limit: int,
-        boosts: Mapping[str, float],
     ) -> list[Candidate]:
-        """See the protocol. BM25 with k1 1.2 and b 0.75, summed over the fields."""
         with self._tables.reachable():
             self._catalog.resolve(collection)
         words = " ".join(distinct(terms))
-        if not words or not boosts:
+        if not words:
             return []
-        query, passing = full_text(words, boosts), condition(where)
+        query, passing = full_text(words), condition(where)
 
         def search(count: int) -> list[Candidate]:
             rows = self._searched(collection, lambda table: matching(table, query, passing, count, present(table)))
@@ -180,12 +178,11 @@ class LanceVectorStore:
         *,
         where: FragmentFilter,
         limit: int,
-        boosts: Mapping[str, float],
     ) -> Candidates:
         query, passing, words = self._query_vector(collection, vector), condition(where), " ".join(distinct(terms))
 
         def search(table: Table) -> Candidates:
-            return both_sides(table, query, words, passing=passing, limit=limit, boosts=boosts, threads=self._threads)
+            return both_sides(table, query, words, passing=passing, limit=limit, threads=self._threads)
 
         found: Candidates = self._searched(collection, search)
         return found

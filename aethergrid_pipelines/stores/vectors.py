@@ -144,11 +144,10 @@ class VectorStore(Protocol):
         *,
         where: FragmentFilter,
         limit: int,
-        boosts: Mapping[str, float],
     ) -> list[Candidate]:
-        """The best fragments by BM25 over the fields in ``boosts`` (of ``body``, ``near``, ``far``), any term may
-        match, best first. ``terms`` went through the same analysis as the fields and are taken literally; one that is
-        given twice counts once."""
+        """The best fragments by BM25 (k1 1.2, b 0.75) over their ``terms``, any of ``terms`` may match, best first.
+        ``terms`` went through the same analysis as those of fragments and are taken literally; one that is given twice
+        counts once."""
         ...
 
     def candidates(
@@ -159,7 +158,6 @@ class VectorStore(Protocol):
         *,
         where: FragmentFilter,
         limit: int,
-        boosts: Mapping[str, float],
     ) -> Candidates:
         """What :meth:`dense` and :meth:`lexical` find, each with its similarity: the same as these and
         :meth:`similarities` give one after the other, in fewer calls and less time. Raises

@@ -42,9 +42,7 @@ PROPERTIES = {
     "source": "source",
     "title": "title",
     "language": "language",
-    "body": "body",
-    "near": "near",
-    "far": "far",
+    "terms": "terms",
     "surroundings": "surroundings",
     "traits": "traits",
     "embedder": "embedder",
@@ -52,7 +50,7 @@ PROPERTIES = {
     "originLine": "origin_line",
     "runId": "run_id",
 }
-SEARCHED = frozenset({"body", "near", "far"})
+SEARCHED = "terms"
 EXACT = frozenset({"conversationId", "messageId", "sourceModel", "topic", "taskType", "space", "role", "source"})
 WHOLE_NUMBERS = frozenset({"tokensUsed", "ordinal", "originLine"})
 RANGES = frozenset({"timestamp", "ordinal"})
@@ -105,7 +103,7 @@ def _property(name: str) -> Any:
     if name in WHOLE_NUMBERS:
         ranged = name in RANGES
         return Property(name=name, data_type=DataType.INT, index_filterable=False, index_range_filters=ranged)
-    searched = name in SEARCHED
+    searched = name == SEARCHED
     return Property(
         name=name,
         data_type=DataType.TEXT,

@@ -1,9 +1,10 @@
-"""What a search asks of Weaviate: the nearest vectors, the best matches by field, some rows compared."""
+"""What a search asks of Weaviate: the nearest vectors, the best matches, some rows compared."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,28 @@ import numpy as np
 from aethergrid_pipelines.stores.candidates import best
 from aethergrid_pipelines.stores.vectors import Candidate, Candidates, Compared
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
-from aethergrid_pipelines.stores.weaviate_lexical import Ranked, best_sums
 from aethergrid_pipelines.stores.weaviate_pages import uuids
-from aethergrid_pipelines.stores.weaviate_schema import BM25_K1, to_fragment
+from aethergrid_pipelines.stores.weaviate_schema import BM25_K1, SEARCHED, to_fragment
 
 if TYPE_CHECKING:
     from weaviate.collections.classes.filters import _Filters
 
 ROWS_AT_ONCE = 500
 THREADS = 16
-"""Each side of a search, and each of its fields, is asked for at the same time."""
+"""Both sides of a search are asked for at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The id of an object, and its score by BM25."""
+
+    id: str
+    score: float
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """As of a :class:`~aethergrid_pipelines.stores.vectors.Candidate`."""
+        return -self.score, self.id
 
 
 class WeaviateSearch:
@@ -51,25 +64,23 @@ class WeaviateSearch:
 
         return best(search, limit)
 
-    def matching(
-        self, name: str, words: str, passing: _Filters, limit: int, boosts: Mapping[str, float]
-    ) -> list[tuple[str, float]]:
-        """The ids of the best by BM25, added up over the fields, with their scores."""
-        from weaviate.classes.query import Filter
+    def matching(self, name: str, words: str, passing: _Filters, limit: int) -> list[Match]:
+        """The best by BM25."""
+        from weaviate.classes.query import MetadataQuery
 
-        if not words or limit <= 0:
-            return []
+        def search(count: int) -> list[Match]:
+            with self._connection.client() as client:
+                answer = client.collections.use(name).query.bm25(
+                    words,
+                    query_properties=[SEARCHED],
+                    filters=passing,
+                    limit=count,
+                    return_metadata=MetadataQuery(score=True),
+                    return_properties=[],
+                )
+            return [Match(str(one.uuid), _bm25(one.metadata.score)) for one in answer.objects]
 
-        def ranked(field: str, count: int) -> Ranked:
-            return self._matches(name, words, field, passing, count)
-
-        def scored(field: str, ids: Collection[str]) -> Ranked:
-            found: Ranked = {}
-            for part in _parts(list(ids)):
-                found |= self._matches(name, words, field, Filter.by_id().contains_any(uuids(part)), len(part))
-            return found
-
-        return best_sums(boosts, limit, ranked=ranked, scored=scored, each=self._threads.map)
+        return best(search, limit) if words else []
 
     def compared(self, name: str, ids: Sequence[str], query: list[float], *, whole: bool) -> list[tuple[Any, float]]:
         """Those that exist among ``ids``, ``whole`` or with nothing but their id, and their cosine similarity."""
@@ -89,13 +100,11 @@ class WeaviateSearch:
             found += [(one, _similarity(one.metadata.distance)) for one in answer.objects]
         return found
 
-    def both_sides(
-        self, name: str, query: list[float], words: str, *, passing: _Filters, limit: int, boosts: Mapping[str, float]
-    ) -> Candidates:
+    def both_sides(self, name: str, query: list[float], words: str, *, passing: _Filters, limit: int) -> Candidates:
         """The best of either side with both scores: two steps, of which the first asks for all sides at once."""
         side = self._threads.submit(partial(self.nearest, name, query, passing, limit))
         try:
-            matches = dict(self.matching(name, words, passing, limit, boosts))
+            matches = {match.id: match.score for match in self.matching(name, words, passing, limit)}
         finally:
             near = side.result()
         found = [Compared(hit.fragment, hit.score, matches.get(hit.fragment.id, 0.0)) for hit in near]
@@ -109,20 +118,6 @@ class WeaviateSearch:
     def close(self) -> None:
         """End the threads; idempotent."""
         self._threads.shutdown()
-
-    def _matches(self, name: str, words: str, field: str, passing: _Filters, count: int) -> Ranked:
-        from weaviate.classes.query import MetadataQuery
-
-        with self._connection.client() as client:
-            answer = client.collections.use(name).query.bm25(
-                words,
-                query_properties=[field],
-                filters=passing,
-                limit=count,
-                return_metadata=MetadataQuery(score=True),
-                return_properties=[],
-            )
-        return {str(one.uuid): _bm25(one.metadata.score) for one in answer.objects}
 
 
 def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:

@@ -196,16 +196,14 @@ class WeaviateVectorStore:
         *,
         where: FragmentFilter,
         limit: int,
-        boosts: Mapping[str, float],
     ) -> list[Candidate]:
-        """See the protocol. BM25 with k1 1.2 and b 0.75, summed over the fields."""
         name = self._name(collection)
         with self._connection.client() as client:
             if name not in self._known:
                 self._describe(client, name)
-        sums = self._search.matching(name, " ".join(distinct(terms)), condition(where), limit, boosts)
-        there = {fragment.id: fragment for fragment in self.fetch(name, [id_ for id_, _ in sums])}
-        return [Candidate(there[id_], score) for id_, score in sums if id_ in there]
+        found = self._search.matching(name, " ".join(distinct(terms)), condition(where), limit)
+        there = {fragment.id: fragment for fragment in self.fetch(name, [match.id for match in found])}
+        return [Candidate(there[match.id], match.score) for match in found if match.id in there]
 
     def candidates(
         self,
@@ -215,10 +213,9 @@ class WeaviateVectorStore:
         *,
         where: FragmentFilter,
         limit: int,
-        boosts: Mapping[str, float],
     ) -> Candidates:
         name, query, words = self._name(collection), self._query_vector(collection, vector), " ".join(distinct(terms))
-        return self._search.both_sides(name, query, words, passing=condition(where), limit=limit, boosts=boosts)
+        return self._search.both_sides(name, query, words, passing=condition(where), limit=limit)
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
         """See the protocol. Weaviate keeps its indexes itself, so this waits for a queue at most and reports."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FRAGMENT_VERSION = "2"
+FRAGMENT_VERSION = "3"
 
 
 def build_fragments(
@@ -53,9 +53,7 @@ def build_fragments(
             complexity=label.complexity,
             language=label.language,
             tokens_used=piece.tokens if piece.tokens_used is None else piece.tokens_used,
-            body=fields.body,
-            near=fields.near,
-            far=fields.far,
+            terms=fields.written(),
             surroundings=around,
             traits=traits(piece.text),
             embedder=embedder,

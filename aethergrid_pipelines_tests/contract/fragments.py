@@ -14,7 +14,6 @@ DIMENSION = 16
 EMBEDDER = "test-embedder"
 START = dt.datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=dt.UTC)
 EVERYTHING = FragmentFilter(space="default")
-BODY = {"body": 1.0}
 
 
 def unit_vectors(count: int, *, seed: int = 0, dimension: int = DIMENSION) -> NDArray[np.float32]:
@@ -44,9 +43,7 @@ def fragment(number: int, **given: Any) -> Fragment:
         "complexity": 0.25,
         "language": "en",
         "tokens_used": 12,
-        "body": f"word{number} shared",
-        "near": "",
-        "far": "",
+        "terms": f"word{number} shared",
         "embedder": EMBEDDER,
         "origin_path": "export.json",
         "origin_line": 7,

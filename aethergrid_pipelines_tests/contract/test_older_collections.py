@@ -7,7 +7,7 @@ import pytest
 
 from aethergrid_pipelines.stores import weaviate_schema
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
-from aethergrid_pipelines_tests.contract.fragments import BODY, DIMENSION, EMBEDDER, EVERYTHING, fragment, unit_vectors
+from aethergrid_pipelines_tests.contract.fragments import DIMENSION, EMBEDDER, EVERYTHING, fragment, unit_vectors
 from aethergrid_pipelines_tests.contract.vector_stores import STORES, Opened, opened
 
 ADDED = ("surroundings", "traits")
@@ -39,7 +39,7 @@ def test_an_older_collection_is_searched_as_it_is(vectors: Opened, monkeypatch: 
     store, vector = vectors.store, unit_vectors(1)[0]
     found = [
         store.dense(name, vector, where=EVERYTHING, limit=3)[0].fragment,
-        store.lexical(name, ["shared"], where=EVERYTHING, limit=3, boosts=BODY)[0].fragment,
+        store.lexical(name, ["shared"], where=EVERYTHING, limit=3)[0].fragment,
         *store.fetch(name, [fragment(1).id]),
         *store.neighbours(name, "conversation-1", 0, 9),
     ]

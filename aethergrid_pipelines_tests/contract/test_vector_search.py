@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from aethergrid_pipelines.stores.vectors import DimensionMismatch, FragmentFilter
+from aethergrid_pipelines.transform.window import LexicalFields
 from aethergrid_pipelines_tests.contract.fragments import (
-    BODY,
     EVERYTHING,
     START,
     fragment,
@@ -27,8 +27,8 @@ def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
         yield store
 
 
-def lexical(vectors: Opened, name: str, *terms: str, limit: int = 10, **boosts: float) -> list[int]:
-    hits = vectors.store.lexical(name, terms, where=EVERYTHING, limit=limit, boosts=boosts or BODY)
+def lexical(vectors: Opened, name: str, *terms: str, limit: int = 10) -> list[int]:
+    hits = vectors.store.lexical(name, terms, where=EVERYTHING, limit=limit)
     return [hit.fragment.ordinal for hit in hits]
 
 
@@ -54,12 +54,12 @@ def test_dense_gives_the_order_and_scores_of_the_cosine(vectors: Opened) -> None
 def test_equal_scores_are_ordered_by_id_also_at_the_cut(vectors: Opened) -> None:
     name = vectors.collection()
     same = unit_vectors(1)[0].tolist()
-    rows = [fragment(n, vector=same, body="equal") for n in range(60)]
+    rows = [fragment(n, vector=same, terms="equal") for n in range(60)]
     vectors.store.upsert(name, rows)
     first = sorted(row.id for row in rows)[:7]
     dense = vectors.store.dense(name, unit_vectors(1)[0], where=EVERYTHING, limit=7)
     assert [hit.fragment.id for hit in dense] == first
-    matches = vectors.store.lexical(name, ["equal"], where=EVERYTHING, limit=7, boosts=BODY)
+    matches = vectors.store.lexical(name, ["equal"], where=EVERYTHING, limit=7)
     assert [hit.fragment.id for hit in matches] == first
 
 
@@ -91,16 +91,16 @@ def test_candidates_are_what_both_sides_find_with_both_scores(vectors: Opened) -
     name = vectors.collection()
     matrix, query = unit_vectors(400, seed=10), unit_vectors(1, seed=11)[0]
     rows = [
-        fragment(n, vector=row.tolist(), body=f"word{n % 7} word{n % 11}", near=f"word{n % 5}", space=f"space-{n % 2}")
+        fragment(n, vector=row.tolist(), terms=f"word{n % 7} word{n % 11}", space=f"space-{n % 2}")
         for n, row in enumerate(matrix)
     ]
     vectors.store.upsert(name, rows)
-    where, boosts = FragmentFilter(space="space-1"), {"body": 1.0, "near": 0.5}
+    where = FragmentFilter(space="space-1")
     # None, one, several; the last matches more than are asked for, many with the same score.
     for terms in ([], ["nowhere"], ["word6"], ["word1", "word2", "word3", "word3"]):
         near = vectors.store.dense(name, query, where=where, limit=30)
-        matches = vectors.store.lexical(name, terms, where=where, limit=30, boosts=boosts)
-        found = vectors.store.candidates(name, query, terms, where=where, limit=30, boosts=boosts)
+        matches = vectors.store.lexical(name, terms, where=where, limit=30)
+        found = vectors.store.candidates(name, query, terms, where=where, limit=30)
 
         by_id = {one.fragment.id: one for one in found.found}
         ids = {hit.fragment.id for hit in (*near, *matches)}
@@ -116,13 +116,11 @@ def test_candidates_are_what_both_sides_find_with_both_scores(vectors: Opened) -
 
 def test_candidates_of_an_empty_collection_are_none(vectors: Opened) -> None:
     name = vectors.collection()
-    found = vectors.store.candidates(name, unit_vectors(1)[0], ["word"], where=EVERYTHING, limit=5, boosts=BODY)
+    found = vectors.store.candidates(name, unit_vectors(1)[0], ["word"], where=EVERYTHING, limit=5)
 
     assert (found.found, found.dense, found.lexical) == ([], 0, 0)
     with pytest.raises(DimensionMismatch):
-        vectors.store.candidates(
-            name, unit_vectors(1, dimension=8)[0], ["word"], where=EVERYTHING, limit=5, boosts=BODY
-        )
+        vectors.store.candidates(name, unit_vectors(1, dimension=8)[0], ["word"], where=EVERYTHING, limit=5)
 
 
 ODD = "a'b\"c\\d*?% OR 1=1 --"
@@ -193,7 +191,7 @@ def test_a_filter_holds_before_the_search(
     store, name = filtered[0].store, filtered[1]
     dense = store.dense(name, unit_vectors(1, seed=77)[0], where=where, limit=20)
     assert {hit.fragment.ordinal for hit in dense} == passing
-    matches = store.lexical(name, ["shared"], where=where, limit=20, boosts=BODY)
+    matches = store.lexical(name, ["shared"], where=where, limit=20)
     assert {hit.fragment.ordinal for hit in matches} == passing
 
 
@@ -210,48 +208,45 @@ def test_a_narrow_filter_gives_the_nearest_of_those_that_pass(vectors: Opened) -
 
 def test_a_rare_term_outranks_a_common_one(vectors: Opened) -> None:
     name = vectors.collection()
-    rows = [fragment(n, body="common filler") for n in range(20)]
-    vectors.store.upsert(name, [*rows, fragment(20, body="rare filler")])
+    rows = [fragment(n, terms="common filler") for n in range(20)]
+    vectors.store.upsert(name, [*rows, fragment(20, terms="rare filler")])
     assert lexical(vectors, name, "common", "rare")[0] == 20
 
 
-def test_fields_count_by_their_boosts_and_only_those_given(vectors: Opened) -> None:
+def test_a_term_counts_more_in_a_chunk_than_beside_it(vectors: Opened) -> None:
     name = vectors.collection()
-    others = [fragment(n, body="x y", near="x y", far="x y") for n in range(10, 30)]
-    one = fragment(1, body="term y", near="x y", far="x y")
-    two = fragment(2, body="x y", near="term y", far="x y")
-    vectors.store.upsert(name, [*others, one, two])
-    assert lexical(vectors, name, "term", body=1.0, near=0.5) == [1, 2]
-    assert lexical(vectors, name, "term", body=0.5, near=1.0) == [2, 1]
-    assert lexical(vectors, name, "term", near=1.0) == [2]
-    assert lexical(vectors, name, "term", far=1.0) == []
+    others = [fragment(n, terms=LexicalFields("x y", "x y", "x y").written()) for n in range(10, 30)]
+    one = fragment(1, terms=LexicalFields("term y", "x y", "x y").written())
+    two = fragment(2, terms=LexicalFields("x y", "term y", "x y").written())
+    vectors.store.upsert(name, [*others, two, one])
+    assert lexical(vectors, name, "term") == [1, 2]
 
 
-def test_scores_are_those_of_bm25_summed_over_the_fields(vectors: Opened) -> None:
+def test_scores_are_those_of_bm25(vectors: Opened) -> None:
     """Robertson and Zaragoza, «The Probabilistic Relevance Framework», 2009, with idf = ln(1 + (N − n + ½)/(n + ½)).
 
-    Far more rows match than are asked for, and the terms are not as frequent in one field as in the other.
+    Far more rows match than are asked for, and a text has its terms in lines, one of them twice.
     """
     name = vectors.collection()
     generator = np.random.default_rng(11)
-    bodies = [generator.integers(0, 60, 20).astype(str).tolist() for _ in range(400)]
-    nears = [generator.integers(0, 20, length).astype(str).tolist() for length in generator.integers(1, 40, 400)]
-    pairs = enumerate(zip(bodies, nears, strict=True))
-    vectors.store.upsert(name, [fragment(n, body=" ".join(body), near=" ".join(near)) for n, (body, near) in pairs])
-    boosts, terms = {"body": 1.0, "near": 0.5}, ["3", "17", "42"]
 
-    def bm25(term: str, texts: list[list[str]], at: int) -> float:
+    def words(most: int) -> str:
+        return " ".join(generator.integers(0, 60, generator.integers(1, most)).astype(str))
+
+    written = [LexicalFields(words(20), words(40), words(40)).written() for _ in range(400)]
+    vectors.store.upsert(name, [fragment(n, terms=text) for n, text in enumerate(written)])
+    texts, terms = [text.split() for text in written], ["3", "17", "42"]
+    mean = sum(map(len, texts)) / len(texts)
+
+    def bm25(term: str, text: list[str]) -> float:
         n = sum(term in words for words in texts)
-        idf = math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) if n else 0.0
-        tf, mean = texts[at].count(term), sum(map(len, texts)) / len(texts)
-        return idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len(texts[at]) / mean))
+        idf = math.log(1 + (len(texts) - n + 0.5) / (n + 0.5))
+        return idf * text.count(term) * 2.2 / (text.count(term) + 1.2 * (0.25 + 0.75 * len(text) / mean))
 
-    exact = {
-        at: sum(bm25(term, bodies, at) + 0.5 * bm25(term, nears, at) for term in terms) for at in range(len(bodies))
-    }
+    exact = [sum(bm25(term, text) for term in terms) for text in texts]
     for _ in range(2):
-        hits = vectors.store.lexical(name, terms, where=EVERYTHING, limit=10, boosts=boosts)
-        assert [hit.score for hit in hits] == pytest.approx(sorted(exact.values(), reverse=True)[:10], rel=1e-3)
+        hits = vectors.store.lexical(name, terms, where=EVERYTHING, limit=10)
+        assert [hit.score for hit in hits] == pytest.approx(sorted(exact, reverse=True)[:10], rel=1e-3)
         assert [hit.score for hit in hits] == pytest.approx([exact[hit.fragment.ordinal] for hit in hits], rel=1e-3)
         vectors.store.optimise(name)
 
@@ -271,7 +266,7 @@ LITERAL = [
     "-minus",
     "\\",
     "'",
-    "body:x",
+    "terms:x",
 ]
 UNICODE = ["straße", "東京", "naïve", "Ωμέγα", "привет", "🙂", "x" * 300]
 
@@ -301,7 +296,7 @@ def literal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         address = service("WEAVIATE_URL"), int(service("WEAVIATE_GRPC_PORT"))
     with opened(request.param, tmp_path_factory.mktemp("literal"), address) as store:
         name = store.collection()
-        rows = [fragment(n, body=f"{term} filler{n}") for n, term in enumerate([*LITERAL, *UNICODE])]
+        rows = [fragment(n, terms=f"{term} filler{n}") for n, term in enumerate([*LITERAL, *UNICODE])]
         store.store.upsert(name, rows[::2])
         store.store.optimise(name)
         store.store.upsert(name, rows[1::2])
@@ -318,11 +313,10 @@ def test_both_stores_find_the_same(tmp_path: Path, weaviate_address: tuple[str, 
 
     matrix = unit_vectors(2_000, seed=6)
     rows = [
-        fragment(n, vector=row.tolist(), body=text(40), near=text(60) if n % 5 else "", far=text(80))
+        fragment(n, vector=row.tolist(), terms=LexicalFields(text(40), text(60) if n % 5 else "", text(80)).written())
         for n, row in enumerate(matrix)
     ]
     queries = [(query, text(6).split()) for query in unit_vectors(20, seed=7)]
-    boosts = {"body": 1.0, "near": 0.5, "far": 0.4}
     dense, matches = [], []
     for kind in STORES:
         with opened(kind, tmp_path, weaviate_address) as store:
@@ -331,7 +325,7 @@ def test_both_stores_find_the_same(tmp_path: Path, weaviate_address: tuple[str, 
             store.store.optimise(name)
             near = [store.store.dense(name, query, where=EVERYTHING, limit=10) for query, _ in queries]
             dense.append([[hit.fragment.id for hit in hits] for hits in near])
-            best = [store.store.lexical(name, terms, where=EVERYTHING, limit=10, boosts=boosts) for _, terms in queries]
+            best = [store.store.lexical(name, terms, where=EVERYTHING, limit=10) for _, terms in queries]
             matches.append([{hit.fragment.id for hit in hits} for hits in best])
     assert dense[0] == dense[1]
     overlaps = [len(one & two) / 10 for one, two in zip(*matches, strict=True)]

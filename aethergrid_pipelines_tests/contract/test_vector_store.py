@@ -11,7 +11,7 @@ from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
 from aethergrid_pipelines.stores.vectors import ALIAS, CollectionMissing, DimensionMismatch, VectorStore
 from aethergrid_pipelines.stores.weaviate_vectors import WeaviateVectorStore
-from aethergrid_pipelines_tests.contract.fragments import BODY, EMBEDDER, EVERYTHING, fragment, unit_vectors
+from aethergrid_pipelines_tests.contract.fragments import EMBEDDER, EVERYTHING, fragment, unit_vectors
 from aethergrid_pipelines_tests.contract.vector_stores import STORES, Opened, opened
 
 
@@ -23,7 +23,7 @@ def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
 
 
 def found(store: VectorStore, collection: str, *terms: str) -> set[int]:
-    hits = store.lexical(collection, terms, where=EVERYTHING, limit=100, boosts=BODY)
+    hits = store.lexical(collection, terms, where=EVERYTHING, limit=100)
     return {hit.fragment.ordinal for hit in hits}
 
 
@@ -97,7 +97,7 @@ CALLS: list[Callable[[VectorStore, str], object]] = [
     lambda store, name: store.neighbours(name, "conversation-1", 0, 3),
     lambda store, name: store.count(name),
     lambda store, name: store.dense(name, unit_vectors(1)[0], where=EVERYTHING, limit=3),
-    lambda store, name: store.lexical(name, ["word"], where=EVERYTHING, limit=3, boosts=BODY),
+    lambda store, name: store.lexical(name, ["word"], where=EVERYTHING, limit=3),
     lambda store, name: store.optimise(name),
 ]
 
@@ -110,9 +110,9 @@ def test_an_unknown_collection_is_reported(vectors: Opened, call: Callable[[Vect
 
 def test_every_field_comes_back_as_it_was(vectors: Opened) -> None:
     name = vectors.collection()
-    full = fragment(1, content="«quotes» \\ 'and' \"more\"\n\n東京 🙂", near="b c", far="d", complexity=0.1)
+    full = fragment(1, content="«quotes» \\ 'and' \"more\"\n\n東京 🙂", complexity=0.1)
     full = full.model_copy(update={"surroundings": "AAEC/w==", "traits": "question name"})
-    bare = fragment(2, speaker=None, source_model=None, title=None, origin_line=None, near="", far="")
+    bare = fragment(2, speaker=None, source_model=None, title=None, origin_line=None)
     empty = fragment(3, speaker="", source_model="", title="")
     vectors.store.upsert(name, [full, bare, empty])
     first, second, third = vectors.store.fetch(name, [full.id, bare.id, empty.id], with_vectors=True)
@@ -126,9 +126,9 @@ def test_every_field_comes_back_as_it_was(vectors: Opened) -> None:
 
 def test_what_is_written_is_found_at_once_and_replaced_by_id(vectors: Opened) -> None:
     name = vectors.collection()
-    vectors.store.upsert(name, [fragment(1, body="before"), fragment(2, body="other")])
+    vectors.store.upsert(name, [fragment(1, terms="before"), fragment(2, terms="other")])
     assert found(vectors.store, name, "before") == {1}
-    vectors.store.upsert(name, [fragment(1, body="after", vector=unit_vectors(1, seed=99)[0].tolist())])
+    vectors.store.upsert(name, [fragment(1, terms="after", vector=unit_vectors(1, seed=99)[0].tolist())])
     assert found(vectors.store, name, "before") == set()
     assert found(vectors.store, name, "after") == {1}
     assert vectors.store.count(name) == 2
@@ -139,7 +139,7 @@ def test_what_is_written_is_found_at_once_and_replaced_by_id(vectors: Opened) ->
 
 def test_of_one_id_given_twice_the_last_is_kept(vectors: Opened) -> None:
     name = vectors.collection()
-    vectors.store.upsert(name, [fragment(1, body="early"), fragment(1, body="late")])
+    vectors.store.upsert(name, [fragment(1, terms="early"), fragment(1, terms="late")])
     assert vectors.store.count(name) == 1
     assert (found(vectors.store, name, "early"), found(vectors.store, name, "late")) == (set(), {1})
 

@@ -9,7 +9,9 @@ import pytest
 from aethergrid_pipelines.query.features import Candidate, features
 from aethergrid_pipelines.query.question import understood
 from aethergrid_pipelines.query.synonyms import synonyms
+from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.transform.surroundings import surroundings
+from aethergrid_pipelines.transform.window import LexicalFields
 from aethergrid_pipelines_tests.contract.fragments import DIMENSION, START, fragment, unit_vectors
 
 NOW = dt.datetime(2026, 10, 14, tzinfo=dt.UTC)
@@ -17,11 +19,13 @@ VECTOR = unit_vectors(1, seed=5)[0]
 
 
 def figures(question: str, *given: dict[str, Any]) -> dict[str, list[float]]:
-    rows = [
-        fragment(n, **{"body": "word", "speaker": None, "source_model": None, **one}) for n, one in enumerate(given)
-    ]
+    rows = [_row(n, **{"body": "word", "speaker": None, "source_model": None, **one}) for n, one in enumerate(given)]
     found = features(understood(question, NOW), [Candidate(row, 0.5, 0.0) for row in rows], VECTOR)
     return {name: column.tolist() for name, column in found.items()}
+
+
+def _row(number: int, *, body: str, near: str = "", far: str = "", **given: Any) -> Fragment:
+    return fragment(number, terms=LexicalFields(body, near, far).written(), **given)
 
 
 def test_every_feature_is_a_figure_between_nothing_and_one() -> None:
@@ -103,11 +107,6 @@ def test_a_fragment_without_surroundings_stands_for_itself() -> None:
 def test_all_of_the_words_beside_each_other_are_more_than_one_again_and_again() -> None:
     found = figures("pool leak", {"body": "pool leak"}, {"body": "pool pool pool"}, {"body": "x"})["together"]
     assert found[0] > found[1] > found[2] == 0
-
-
-def test_what_hardly_any_other_candidate_says_makes_special() -> None:
-    rows = [{"body": "a b"}, {"body": "a b c d"}, {"body": "a b c d e f g h"}, {"body": "a b e"}]
-    assert figures("leak", *rows)["special"] == [0.0, 0.5, 1.0, 0.25]
 
 
 def test_a_fragment_gains_from_the_best_of_its_session_alone() -> None:

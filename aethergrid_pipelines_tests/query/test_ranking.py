@@ -8,6 +8,7 @@ from aethergrid_pipelines.query.features import Candidate
 from aethergrid_pipelines.query.question import understood
 from aethergrid_pipelines.query.ranking import Ranked, Recency, collapse, diversified, rank
 from aethergrid_pipelines.query.weights import WEIGHTS
+from aethergrid_pipelines.transform.window import LexicalFields
 from aethergrid_pipelines_tests.contract.fragments import DIMENSION, START, fragment, unit_vectors
 
 NOW = dt.datetime(2026, 10, 20, tzinfo=dt.UTC)
@@ -49,7 +50,9 @@ def test_a_lexical_match_counts_from_zero_and_not_from_the_weakest_match() -> No
 def test_the_parts_of_a_score_add_up_to_it() -> None:
     body = "pool connect dry"
     found = [
-        Candidate(fragment(n, body=body if n == 3 else "x", near="pool" if n == 4 else ""), 0.1 * n, 0.0)
+        Candidate(
+            fragment(n, terms=LexicalFields(body if n == 3 else "x", "pool" if n == 4 else "").written()), 0.1 * n, 0.0
+        )
         for n in range(6)
     ]
     ranked = rank(QUESTION, found, VECTOR)

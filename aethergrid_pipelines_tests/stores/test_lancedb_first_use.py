@@ -18,7 +18,7 @@ from aethergrid_pipelines.stores.vectors import CollectionMissing, FragmentFilte
 store, where = LanceVectorStore(Path(sys.argv[1])), FragmentFilter(space="default")
 calls = {
     "dense": lambda: store.dense("Missing", np.ones(4, np.float32), where=where, limit=1),
-    "lexical": lambda: store.lexical("Missing", ["term"], where=where, limit=1, boosts={"body": 1.0}),
+    "lexical": lambda: store.lexical("Missing", ["term"], where=where, limit=1),
     "neighbours": lambda: store.neighbours("Missing", "conversation", 0, 1),
 }
 loading = threading.Thread(target=__import__, args=["lancedb"])

@@ -16,10 +16,10 @@ import pytest
 from aethergrid_pipelines.stores import lancedb_candidates, lancedb_segments, lancedb_upkeep
 from aethergrid_pipelines.stores.lancedb_tables import vector_segments
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
-from aethergrid_pipelines_tests.contract.fragments import BODY, EMBEDDER, EVERYTHING, fragment, unit_vectors
+from aethergrid_pipelines_tests.contract.fragments import EMBEDDER, EVERYTHING, fragment, unit_vectors
 
-ALL: dict[str, Any] = {"where": EVERYTHING, "limit": 240, "boosts": BODY}
-SECRETS = {"content": "Limpopo", "body": "zanzibar", "near": "kilimanjaro", "far": "okavango", "title": "Serengeti"}
+ALL: dict[str, Any] = {"where": EVERYTHING, "limit": 240}
+SECRETS = {"content": "Limpopo", "terms": "zanzibar", "speaker": "Okavango", "title": "Serengeti"}
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_dropped_collection_leaves_no_table(store: LanceVectorStore, tmp_path:
 def _follow(folder: Path, written: Event, seen: "multiprocessing.Queue[list[int]]") -> None:
     reader = LanceVectorStore(folder)
     for _ in range(2):
-        hits = reader.lexical("Fragments", ["shared"], where=EVERYTHING, limit=50, boosts=BODY)
+        hits = reader.lexical("Fragments", ["shared"], where=EVERYTHING, limit=50)
         seen.put(sorted(hit.fragment.ordinal for hit in hits))
         written.wait(60)
 
@@ -117,7 +117,7 @@ def test_readers_and_writers_survive_purges(store: LanceVectorStore) -> None:
         try:
             while not stop.is_set():
                 assert store.count("Fragments") >= 100
-                hits = store.lexical("Fragments", ["word7"], where=EVERYTHING, limit=5, boosts=BODY)
+                hits = store.lexical("Fragments", ["word7"], where=EVERYTHING, limit=5)
                 assert [hit.fragment.ordinal for hit in hits] == [7]
                 assert store.dense("Fragments", unit_vectors(1)[0], where=EVERYTHING, limit=5)
         except BaseException as error:  # noqa: BLE001  (a thread's failure has to reach the test)
@@ -189,7 +189,7 @@ def test_a_writer_refreshes_when_enough_has_come_together(
 def test_segments_stop_growing_and_score_together_as_one_index_would(
     store: LanceVectorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [fragment(n, body=f"shared {'rare ' * (n % 5)}{'other ' * (n % 7)}") for n in range(240)]
+    rows = [fragment(n, terms=f"shared {'rare ' * (n % 5)}{'other ' * (n % 7)}") for n in range(240)]
     whole = LanceVectorStore(tmp_path / "whole")
     whole.ensure("Fragments", dimension=16, embedder=EMBEDDER)
     whole.upsert("Fragments", rows)
