@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aethergrid_pipelines.capture.claude_code_turn import Turn, blocks_of, moment_of
+from aethergrid_pipelines.capture.claude_code_turn import Part, Turn, blocks_of, moment_of, part_of
 from aethergrid_pipelines.capture.fields import UnfitField, identifier_of, json_type
 from aethergrid_pipelines.capture.jsonl import Line, any_row, read_line_at, read_lines
 from aethergrid_pipelines.capture.protocol import Captured, Merged, Outcome, Rejected, Skipped
@@ -91,42 +91,41 @@ class _Transcript:
                 yield line
                 continue
             try:
-                yield from self._row(line)
+                outcome = self._row(line)
             except UnfitField as error:
-                yield Rejected(line.number, error.reason, error.field)
+                outcome = Rejected(line.number, error.reason, error.field)
+            if outcome is not None:
+                yield outcome
         for native_id, turns in self._open.items():
             for turn in turns.values():
                 yield self._captured(native_id, turn)
 
-    def _row(self, line: Line) -> Iterator[Outcome]:
+    def _row(self, line: Line) -> Outcome | None:
+        """What is known now that this row is read: of it, or of an earlier one that waited for more."""
         row = line.value
         kind = row.get("type")
         if kind in {"user", "assistant"}:
-            yield from self._spoken(line, row)
-        elif kind in _TITLES:
+            return self._spoken(line, row)
+        if kind in _TITLES:
             self._title(row)
-            yield Skipped(line.number, "title")
-        elif kind == "system":
-            yield Skipped(line.number, f"system: {str(row.get('subtype', 'other'))[:40]}")
-        elif kind in _BOOKKEEPING:
-            yield Skipped(line.number, str(kind))
-        elif isinstance(kind, str):
-            yield Skipped(line.number, f"unknown type {kind[:40]}")
-        else:
-            raise UnfitField("type", f"expected text, not {json_type(kind)}")
+            return Skipped(line.number, "title")
+        if kind == "system":
+            return Skipped(line.number, f"system: {str(row.get('subtype', 'other'))[:40]}")
+        if kind in _BOOKKEEPING:
+            return Skipped(line.number, str(kind))
+        if isinstance(kind, str):
+            return Skipped(line.number, f"unknown type {kind[:40]}")
+        raise UnfitField("type", f"expected text, not {json_type(kind)}")
 
-    def _spoken(self, line: Line, row: Mapping[str, Any]) -> Iterator[Outcome]:
+    def _spoken(self, line: Line, row: Mapping[str, Any]) -> Outcome | None:
         message = row.get("message")
         if not isinstance(message, dict):
             raise UnfitField("message", f"expected an object, not {json_type(message)}")
         if row.get("isMeta") is True:
-            yield Skipped(line.number, "meta row")
-            return
+            return Skipped(line.number, "meta row")
         if message.get("model") == "<synthetic>":
-            yield Skipped(line.number, "synthetic message")
-            return
-        moment_of(row)
-        blocks_of(message)
+            return Skipped(line.number, "synthetic message")
+        part = Part(row, moment_of(row), blocks_of(message))
         uuid = identifier_of(row, "uuid")
         native_id = (identifier_of(message, "id") if row["type"] == "assistant" else None) or uuid
         if native_id is None:
@@ -136,38 +135,40 @@ class _Transcript:
             self._last_row[session] = uuid
             if uuid in self._leaves:
                 self._keep_title(session, self._leaves.pop(uuid))
-        yield from self._place(session, native_id, line, uuid)
+        return self._place(session, native_id, line, uuid, part)
 
-    def _place(self, session: str, native_id: str, line: Line, uuid: str | None) -> Iterator[Outcome]:
+    def _place(self, session: str, native_id: str, line: Line, uuid: str | None, part: Part) -> Outcome | None:
         turns = self._open.setdefault(session, OrderedDict())
         turn = turns.get(native_id)
         earlier = turn.rows if turn else self._closed.get((session, native_id), [])
         if uuid is not None and any(known == uuid for known, _ in earlier):
-            yield Merged(line.number)
-            return
+            return Merged(line.number)
         if turn is not None:
-            turn.add(line.value["message"])
+            turn.add(part)
             turn.rows.append((uuid, line.offset))
             turn.warning = turn.warning or line.warning
-            yield Merged(line.number)
-            return
-        if len(turns) >= _OPEN_TURNS:
-            yield self._captured(session, turns.popitem(last=False)[1])
-        turns[native_id] = self._turn(session, native_id, line, earlier)
-        turns[native_id].rows.append((uuid, line.offset))
+            return Merged(line.number)
+        turn = self._turn(session, native_id, line, earlier, part)
+        turn.rows.append((uuid, line.offset))
+        oldest = turns.popitem(last=False)[1] if len(turns) >= _OPEN_TURNS else None
+        turns[native_id] = turn
+        return self._captured(session, oldest) if oldest else None
 
-    def _turn(self, session: str, native_id: str, line: Line, earlier: list[tuple[str | None, int]]) -> Turn:
-        rows = [read_line_at(self._path, offset) for _, offset in earlier] + [line.value]
-        turn = Turn(self._conversation(session), native_id, line.number, rows[0], warning=line.warning)
+    def _turn(
+        self, session: str, native_id: str, line: Line, earlier: list[tuple[str | None, int]], part: Part
+    ) -> Turn:
+        parts = [part_of(read_line_at(self._path, offset)) for _, offset in earlier] if earlier else []
+        parts.append(part)
+        turn = Turn(native_id, line.number, parts[0], warning=line.warning)
         turn.rows.extend(earlier)
-        for row in rows:
-            turn.add(row["message"])
+        for one in parts:
+            turn.add(one)
         if not line.value.get("forkedFrom"):
             turn.forked_from = self._forks.pop(session, None)
         return turn
 
     def _captured(self, session: str, turn: Turn) -> Captured:
-        if turn.row["type"] == "assistant":
+        if turn.first.row["type"] == "assistant":
             self._closed[session, turn.native_id] = turn.rows
         return turn.captured(self._path, self._conversation(session))
 

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aethergrid_pipelines.capture.fields import UnfitField, json_type
 from aethergrid_pipelines.capture.protocol import Captured
@@ -29,26 +29,33 @@ _USAGE = {
 _ENVELOPE = {"cwd": "cwd", "gitBranch": "git_branch", "version": "version"}
 
 
+class Part(NamedTuple):
+    """A row, when it was written and the content blocks of its message."""
+
+    row: Mapping[str, Any]
+    moment: dt.datetime
+    blocks: list[Block]
+
+
 @dataclass(slots=True)
 class Turn:
     """What is known so far of a message. ``rows`` are the (uuid, offset) of the rows it was read from."""
 
-    conversation: Conversation
     native_id: str
     line: int
-    row: Mapping[str, Any]
+    first: Part
     blocks: list[Block] = field(default_factory=list)
     tokens: dict[str, int] = field(default_factory=dict)
     rows: list[tuple[str | None, int]] = field(default_factory=list)
     warning: str | None = None
     forked_from: str | None = None
 
-    def add(self, message: Mapping[str, Any]) -> None:
+    def add(self, part: Part) -> None:
         """Merge the content blocks and the usage of a further row."""
         earlier = len(self.blocks)
-        for block in blocks_of(message):
+        for block in part.blocks:
             _merge(self.blocks, earlier, block)
-        usage = message.get("usage")
+        usage = part.row["message"].get("usage")
         if isinstance(usage, dict):
             for name, key in _USAGE.items():
                 value = usage.get(key)
@@ -57,27 +64,31 @@ class Turn:
 
     def captured(self, path: Path, conversation: Conversation) -> Captured:
         """The turn as a message of ``conversation`` (which may have got a title since)."""
-        content, metadata = _content(self.blocks, self.row["type"] == "user")
+        row = self.first.row
+        content, metadata = _content(self.blocks, row["type"] == "user")
         results = metadata.get("tool_results")
-        role = Role.ASSISTANT if self.row["type"] == "assistant" else Role.USER
+        role = Role.ASSISTANT if row["type"] == "assistant" else Role.USER
         if role is Role.USER and results and not any(block.get("type") == "text" for block in self.blocks):
             role = Role.TOOL
             content = "\n\n".join(result.pop("content") for result in results)
-        metadata.update({name: self.row[key] for key, name in _ENVELOPE.items() if isinstance(self.row.get(key), str)})
+        for key, name in _ENVELOPE.items():
+            value = row.get(key)
+            if isinstance(value, str):
+                metadata[name] = value
         if self.tokens:
             metadata["tokens"] = self.tokens
-        if self.row.get("isCompactSummary") is True:
+        if row.get("isCompactSummary") is True:
             metadata["compact_summary"] = True
-        if self.row.get("isSidechain") is True:
+        if row.get("isSidechain") is True:
             metadata["sidechain"] = True
         if self.forked_from:
             metadata["forked_from"] = self.forked_from
-        model = self.row["message"].get("model")
+        model = row["message"].get("model")
         message = Message(
             id=message_id(conversation.id, self.native_id),
             conversation_id=conversation.id,
             native_id=self.native_id,
-            timestamp=moment_of(self.row),
+            timestamp=self.first.moment,
             role=role,
             content=content,
             model=model if isinstance(model, str) else None,
@@ -86,6 +97,11 @@ class Turn:
             origin=Origin(path=str(path), line=self.line),
         )
         return Captured(conversation, message, self.warning)
+
+
+def part_of(row: Mapping[str, Any]) -> Part:
+    """A row that was read before. Raises :class:`UnfitField`."""
+    return Part(row, moment_of(row), blocks_of(row["message"]))
 
 
 def moment_of(row: Mapping[str, Any]) -> dt.datetime:
@@ -131,6 +147,8 @@ def _merge(blocks: list[Block], earlier: int, new: Block) -> None:
 
 
 def _content(blocks: list[Block], is_user: bool) -> tuple[str, dict[str, Any]]:
+    if len(blocks) == 1 and blocks[0].get("type") == "text":
+        return blocks[0].get("text", ""), {}
     texts: list[str] = []
     found: dict[str, list[Any]] = {}
     for block in blocks:
