@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from aethergrid_pipelines.stores.allocator import few_arenas
 from aethergrid_pipelines.stores.collections_file import CollectionEntry
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.lancedb_rows import BITMAP_COLUMNS, BTREE_COLUMNS, COLUMNS, SEARCHED, schema
@@ -44,6 +45,7 @@ class LanceTables:
     """The tables in one folder. Thread-safe; raises ``StoreUnavailable`` where the folder cannot be used."""
 
     def __init__(self, folder: Path) -> None:
+        few_arenas()
         self.folder = folder
         self._connections: dict[int, DBConnection] = {}
         self._written: Session | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aethergrid_pipelines.stores.allocator import give_back
 from aethergrid_pipelines.stores.collections_file import CollectionEntry
 from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, compact, index_new_rows, remove_old_versions
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, build_indexes, build_vector_index, vector_segments
@@ -56,7 +56,7 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
         table = tables.open(entry)
         if _wants_refresh(table):
             _tidy(tables, entry, indexing=_unindexed(table) > UNINDEXED_ROWS)
-    _give_back_memory()
+    give_back()
     return True
 
 
@@ -66,13 +66,6 @@ def _tidy(tables: LanceTables, entry: CollectionEntry, *, indexing: bool = True)
     if indexing:
         tables.retried(lambda: index_new_rows(tables.dataset(entry)))
     tables.retried(lambda: remove_old_versions(tables.dataset(entry), older_than=KEPT))
-
-
-def _give_back_memory() -> None:
-    """What Lance's threads freed, glibc would keep: more than 100 MB. Other allocators have no such function."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _wants_refresh(table: Table) -> bool:
