@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Select, Table, bindparam, delete, insert, select
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
@@ -124,12 +125,11 @@ def header_versions(stores: Stores, conversation_ids: Sequence[str]) -> dict[str
 
     It is part of every output version, so that a new title reaches the vector store although no message changed.
     """
-    table: Table = table_of(ConversationRow)
     found: dict[str, str] = {}
     with stores.catalog.reading() as connection:
         for page in pages(conversation_ids):
-            query = select(table.c.id, table.c.title, table.c.source, table.c.space).where(table.c.id.in_(page))
-            found.update({row.id: state.digest(*row[1:]) for row in connection.execute(query)})
+            rows = connection.execute(_headers(), {"ids": page})
+            found.update({row.id: state.digest(*row[1:]) for row in rows})
     return found
 
 
@@ -138,7 +138,22 @@ def read_rows(stores: Stores, table: Table, conversation_ids: Sequence[str], *or
     found: dict[str, list[Row]] = {conversation: [] for conversation in conversation_ids}
     with stores.catalog.reading() as connection:
         for page in pages(conversation_ids):
-            query = select(table).where(table.c.conversation_id.in_(page)).order_by(*(table.c[name] for name in order))
-            for row in connection.execute(query).mappings():
+            for row in connection.execute(_rows(table, order), {"ids": page}).mappings():
                 found[row["conversation_id"]].append(dict(row))
     return found
+
+
+# Built once, as the statements of :mod:`.state` are.
+
+
+@cache
+def _headers() -> Select[Any]:
+    table: Table = table_of(ConversationRow)
+    mine = table.c.id.in_(bindparam("ids", expanding=True))
+    return select(table.c.id, table.c.title, table.c.source, table.c.space).where(mine)
+
+
+@cache
+def _rows(table: Table, order: tuple[str, ...]) -> Select[Any]:
+    mine = table.c.conversation_id.in_(bindparam("ids", expanding=True))
+    return select(table).where(mine).order_by(*(table.c[name] for name in order))
