@@ -2,20 +2,27 @@
 
     python -m benchmarks.staleness [--messages 1000,10000,100000] [--json]
 
+    python -m benchmarks.staleness --messages 1000000
+
 The embedder is a stub, so that what remains is the flow's own cost. For each size, in a home of its own: messages are
 imported and materialised in ten parts, each of later days; the whole history, and one day, are materialised again with
 nothing stale; then one message of one conversation in the middle is edited, imported, and the six steps run over its
 day, as the sensor asks for. Named limits, over the sizes of the same run:
 
 * ``change_ratio``: seconds of the one change at the largest size, to those at the smallest; near 1;
-* ``tenth_ratio``: messages/s of the last tenth, to those of the first, at the largest size; near 1.
+* ``tenth_ratio``: messages/s of the last tenth, to those of the first, at the largest size; near 1;
+* ``tenth_ratio, processor``: the same in messages a processor second, which other work on the machine disturbs less.
+
+Peak memory is that of the process until the end of each tenth, of the largest size.
 """
 
 import argparse
 import datetime as dt
 import json
+import resource
 import statistics
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +35,36 @@ CHANGES = 5
 """Conversations that are changed, one after another; the median counts."""
 
 
-def measure_size(messages: int) -> dict[str, float]:
-    """Figures of one history; seconds unless named otherwise."""
+@dataclass(frozen=True, slots=True)
+class Tenth:
+    """What it took to bring a tenth of a history in: messages by the clock's second, and by the processor's; and the
+    peak memory of the process until then, in MB."""
+
+    rate: float
+    processor_rate: float
+    peak: float
+
+
+def measure_size(messages: int) -> tuple[dict[str, float], list[Tenth]]:
+    """Figures of one history, seconds unless named otherwise; and of its tenths."""
     with fresh_home(embedder=StubEmbedder()) as home:
-        rates, last = ingest(home, messages)
+        tenths, last = ingest(home, messages)
         figures = {
             "messages": messages,
             "conversations": last,
-            "first tenth messages/s": rates[0],
-            "last tenth messages/s": rates[-1],
+            "first tenth messages/s": tenths[0].rate,
+            "last tenth messages/s": tenths[-1].rate,
             "nothing stale, all days": repeated(home),
             "nothing stale, one day": repeated(home, last // 2),
         }
         places = [last * (place + 1) // (CHANGES + 1) for place in range(CHANGES)]
         figures["one change"] = statistics.median(change(home, number) for number in places)
-    return {name: round(value, 4) for name, value in figures.items()}
+    return {name: round(value, 4) for name, value in figures.items()}, tenths
 
 
-def ingest(home: Home, messages: int) -> tuple[list[float], int]:
-    """Import and materialise in ten parts of whole conversations; messages/s of each, and how many conversations."""
-    stream, number, rates = conversations(), 0, []
+def ingest(home: Home, messages: int) -> tuple[list[Tenth], int]:
+    """Import and materialise in ten parts of whole conversations; what each took, and how many conversations."""
+    stream, number, tenths = conversations(), 0, []
     for _ in range(10):
         part: list[Record] = []
         while len(part) < messages / 10:
@@ -55,10 +72,12 @@ def ingest(home: Home, messages: int) -> tuple[list[float], int]:
             number += 1
         file = home.folder / "part.jsonl"
         write(file, part)
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.process_time()
         bring_in(home, file)
-        rates.append(len(part) / (time.perf_counter() - started))
-    return rates, number
+        seconds, processor = time.perf_counter() - started, time.process_time() - processor
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e6
+        tenths.append(Tenth(round(len(part) / seconds, 1), round(len(part) / processor, 1), round(peak)))
+    return tenths, number
 
 
 def bring_in(home: Home, file: Path) -> None:
@@ -107,11 +126,13 @@ def change(home: Home, number: int) -> float:
 def measure(sizes: list[int]) -> dict[str, Any]:
     """The figures that ``--json`` prints."""
     found = [measure_size(messages) for messages in sizes]
-    first, last = found[0], found[-1]
+    (first, _), (last, tenths) = found[0], found[-1]
     return {
-        "sizes": found,
+        "sizes": [figures for figures, _ in found],
+        "tenths": [asdict(tenth) for tenth in tenths],
         "change_ratio": round(last["one change"] / first["one change"], 2),
-        "tenth_ratio": round(last["last tenth messages/s"] / last["first tenth messages/s"], 2),
+        "tenth_ratio": round(tenths[-1].rate / tenths[0].rate, 2),
+        "tenth_ratio, processor": round(tenths[-1].processor_rate / tenths[0].processor_rate, 2),
     }
 
 
@@ -127,8 +148,11 @@ def main() -> None:
         return
     for name in figures["sizes"][0]:
         print(f"{name:28}" + "".join(f"{size[name]:>12}" for size in figures["sizes"]))
-    print(f"{'change_ratio':28}{figures['change_ratio']:>12}  near 1")
-    print(f"{'tenth_ratio':28}{figures['tenth_ratio']:>12}  near 1")
+    for number, tenth in enumerate(figures["tenths"], 1):
+        rates = f"{tenth['rate']:>9} messages/s {tenth['processor_rate']:>9} a processor second"
+        print(f"tenth {number:<2}{rates} {tenth['peak']:>7} MB")
+    for name in ("change_ratio", "tenth_ratio", "tenth_ratio, processor"):
+        print(f"{name:28}{figures[name]:>12}  near 1")
 
 
 if __name__ == "__main__":
