@@ -17,8 +17,9 @@ from aethergrid_pipelines.stores.errors import StoreUnavailable
 if TYPE_CHECKING:
     from aethergrid_pipelines.flow.stores import Stores
 
-INTERVAL_SECONDS = 5
-"""The daemon looks at sensors every five seconds at best."""
+INTERVAL_SECONDS = 4
+"""The daemon looks at sensors every five seconds, and passes over one whose last tick began less than this ago. A tick
+begins a moment after the look: with five, most of the looks were in vain and ticks were ten seconds apart."""
 
 PAGE = 1_000
 MAX_CHANGES = 20_000

@@ -55,6 +55,7 @@ class WeaviateVectorStore:
         self._search = WeaviateSearch(self._connection)
         self._alias = alias
         self._known: dict[str, tuple[str, int]] = {}
+        self._ensured: set[str] = set()
 
     def ensure(self, collection: str, *, dimension: int, embedder: str) -> None:
         """See the protocol; raises ``ValueError`` for a name that is none."""
@@ -62,6 +63,9 @@ class WeaviateVectorStore:
 
         name = physical_name(collection)
         with self._connection.client() as client:
+            # Asked before each batch: one look instead of three, where it was made whole before.
+            if name in self._ensured and self._there(client, name) == (embedder, dimension):
+                return
             if not client.collections.exists(name):
                 try:
                     create(client, name, dimension=dimension, embedder=embedder)
@@ -75,6 +79,7 @@ class WeaviateVectorStore:
                     f"collection {name} holds {there[1]} dimensions of {there[0]}, not {dimension} of {embedder}"
                 )
             complete(client, name)
+            self._ensured.add(name)
 
     def activate(self, collection: str) -> None:
         """See the protocol. One entry in the server's Raft log, hence atomic."""
@@ -255,6 +260,12 @@ class WeaviateVectorStore:
             raise DimensionMismatch(f"a vector of shape {vector.shape}; {collection} has {dimension} dimensions")
         given: list[float] = vector.astype(np.float32).tolist()
         return given
+
+    def _there(self, client: WeaviateClient, collection: str) -> tuple[str, int] | None:
+        try:
+            return self._describe(client, collection)
+        except CollectionMissing:
+            return None
 
     def _describe(self, client: WeaviateClient, collection: str) -> tuple[str, int]:
         from weaviate.exceptions import UnexpectedStatusCodeError
