@@ -151,3 +151,28 @@ def test_a_run_can_be_ended_before_and_after_a_worker_took_it(instance: tuple[Cl
     cluster.wait_for(lambda: status_of(dagster, begun) is dg.DagsterRunStatus.CANCELED)
     assert status_of(dagster, waiting) is dg.DagsterRunStatus.CANCELED
     assert not dagster.run_launcher.terminate(begun)
+    worker = cluster.processes.pop("one")
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+
+
+@pytest.mark.soak
+def test_a_worker_that_was_started_again_does_not_have_the_run_that_it_began(
+    instance: tuple[Cluster, dg.DagsterInstance],
+) -> None:
+    cluster, dagster = instance
+    dagster.event_log_storage.set_concurrency_slots(EMBEDDER_POOL, 0)
+    run_id = launch(dagster, DAY.date(), DAY.date())
+    cluster.start_worker("one")
+    cluster.wait_for(lambda: status_of(dagster, run_id) is dg.DagsterRunStatus.STARTED)
+    run = dagster.get_run_by_id(run_id)
+    assert run
+    cluster.end("one", signal.SIGKILL)
+    gone = dagster.run_launcher.check_run_worker_health(run)
+    assert gone.status is WorkerStatus.FAILED
+    assert "does not answer" in str(gone.msg)
+    cluster.start_worker("one")
+    cluster.wait_for(lambda: cluster.log("one").count(" ready.") == 2)
+    forgotten = dagster.run_launcher.check_run_worker_health(run)
+    assert forgotten.status is WorkerStatus.FAILED
+    assert "no longer has it" in str(forgotten.msg)
