@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 
 from aethergrid_pipelines.automation.partitions import scope_of
 from aethergrid_pipelines.automation.resource import StoresResource
@@ -31,12 +31,12 @@ def conversations_are_recorded(stores: Stores, scope: Scope) -> dg.AssetCheckRes
 
     names = ("id", "source", "native_id", "day", "message_count", "first_at", "last_at")
     table = frames.CONVERSATIONS
-    found = frames.frame(
+    found, with_state = frames.frame_and_total(
         stores,
         select(*frames.columns(table, names)).where(table.c.day.between(scope.first, scope.last)),
+        frames.counted(table, frames.within("raw_conversations", table.c.id, scope)),
     )
     found["ordered"] = found["first_at"] <= found["last_at"]
-    with_state = frames.count(stores, table, frames.within("raw_conversations", table.c.id, scope))
     return validate(
         "raw_conversations",
         found,
@@ -60,7 +60,9 @@ def messages_are_conserved(stores: Stores, scope: Scope) -> dg.AssetCheckResult:
     table = frames.MESSAGES
     mine = frames.within("cleaned_messages", table.c.conversation_id, scope)
     length = func.length(table.c.content).label("length")
-    found = frames.frame(stores, select(*frames.columns(table, names), length).where(mine))
+    found, captured = frames.frame_and_total(
+        stores, select(*frames.columns(table, names), length).where(mine), _captured(scope)
+    )
     found["kept_something"] = found["dropped"].notna() | (found["length"] > 0)
     return validate(
         "cleaned_messages",
@@ -71,7 +73,7 @@ def messages_are_conserved(stores: Stores, scope: Scope) -> dg.AssetCheckResult:
             gxe.ExpectColumnValuesToNotBeNull(column="origin_path"),
             gxe.ExpectColumnValuesToBeInSet(column="role", value_set=[role.value for role in Role]),
             gxe.ExpectColumnValuesToBeInSet(column="kept_something", value_set=[True]),
-            gxe.ExpectTableRowCountToBeBetween(min_value=min(_captured(stores, scope), frames.MAX_ROWS)),
+            gxe.ExpectTableRowCountToBeBetween(min_value=min(captured, frames.MAX_ROWS)),
         ],
     )
 
@@ -153,19 +155,16 @@ def topics_add_up(stores: Stores, scope: Scope) -> dg.AssetCheckResult:
     topics, ledger = frames.TOPICS, frames.LEDGER
     names = ("conversation_id", "topic", "task_type", "source_model", "day", "fragments", "tokens", "complexity")
     current = frames.within("topic_stats", topics.c.conversation_id, scope, upstream="weaviate_fragments")
-    found = frames.frame(stores, select(*frames.columns(topics, names)).where(current))
+    both_know = frames.within("topic_stats", ledger.c.conversation_id, scope, upstream="weaviate_fragments")
+    stored = frames.counted(ledger, ledger.c.collection == collection_name(stores), both_know)
+    with frames.unwritten(stores, scope):
+        found, total = frames.frame_and_total(stores, select(*frames.columns(topics, names)).where(current), stored)
     expectations: list[Expectation] = [
         gxe.ExpectTableColumnsToMatchSet(column_set=list(names)),
         gxe.ExpectColumnValuesToBeBetween(column="fragments", min_value=1),
         gxe.ExpectColumnValuesToBeBetween(column="complexity", min_value=0, max_value=1),
     ]
     if 0 < len(found) < frames.MAX_ROWS:
-        total = frames.count(
-            stores,
-            ledger,
-            ledger.c.collection == collection_name(stores),
-            frames.within("topic_stats", ledger.c.conversation_id, scope, upstream="weaviate_fragments"),
-        )
         expectations.append(gxe.ExpectColumnSumToBeBetween(column="fragments", min_value=total, max_value=total))
     return validate("topic_stats", found, expectations)
 
@@ -193,10 +192,8 @@ def _build(asset: str, check: Check) -> dg.AssetChecksDefinition:
     return _check
 
 
-def _captured(stores: Stores, scope: Scope) -> int:
-    """How many messages the conversations had when they were cleaned, at least."""
+def _captured(scope: Scope) -> Select[tuple[int]]:
+    """The query for how many messages the conversations had when they were cleaned, at least."""
     table = frames.CONVERSATIONS
     mine = frames.within("cleaned_messages", table.c.id, scope, upstream="raw_conversations")
-    total = func.coalesce(func.sum(table.c.message_count), 0)
-    with stores.catalog.reading() as connection:
-        return int(connection.execute(select(total).where(mine)).scalar_one())
+    return select(func.coalesce(func.sum(table.c.message_count), 0)).where(mine)

@@ -3,7 +3,8 @@
 At most ``MAX_ROWS`` rows are read, so that memory stays bounded; counts are taken by the database over all of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, func, select
@@ -62,10 +63,27 @@ def frame(stores: Stores, query: Select[Any]) -> "pd.DataFrame":
         return pd.DataFrame(result.mappings().all(), columns=list(result.keys()))
 
 
+def frame_and_total(stores: Stores, query: Select[Any], total: Select[tuple[int]]) -> "tuple[pd.DataFrame, int]":
+    """The rows of a query, and a number that they are compared with, both of one moment: the live worker and other
+    runs write meanwhile, and a statement is what every database answers from one state."""
+    # Uncorrelated: it may be about the same table.
+    found = frame(stores, query.add_columns(total.correlate(None).scalar_subquery().label("total")))
+    totals = found.pop("total")
+    if len(totals):
+        return found, int(totals.iloc[0])
+    with stores.catalog.reading() as connection:
+        return found, int(connection.execute(total).scalar_one())
+
+
+def counted(table: Table, *conditions: ColumnElement[bool]) -> Select[tuple[int]]:
+    """The query for how many rows of a table meet the conditions."""
+    return select(func.count()).select_from(table).where(and_(True, *conditions))
+
+
 def count(stores: Stores, table: Table, *conditions: ColumnElement[bool]) -> int:
     """How many rows of a table meet the conditions."""
     with stores.catalog.reading() as connection:
-        return connection.execute(select(func.count()).select_from(table).where(and_(True, *conditions))).scalar_one()
+        return connection.execute(counted(table, *conditions)).scalar_one()
 
 
 def columns(table: Table, names: Iterable[str]) -> list[ColumnElement[Any]]:
@@ -85,7 +103,7 @@ def vector_frame(stores: Stores, scope: Scope) -> "pd.DataFrame":
             and_(REFERENCES.c.chunk_id == CHUNKS.c.id, REFERENCES.c.embedder == stores.embedder.name),
         )
         .outerjoin(VECTORS, and_(VECTORS.c.embedder == REFERENCES.c.embedder, VECTORS.c.sha256 == REFERENCES.c.sha256))
-        .where(within("embeddings", CHUNKS.c.conversation_id, scope))
+        .where(within("embeddings", CHUNKS.c.conversation_id, scope, upstream="chunks"))
         .limit(MAX_ROWS)
     )
     rows = []
@@ -98,6 +116,15 @@ def vector_frame(stores: Stores, scope: Scope) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["id", "dimension", "size", "norm"])
 
 
+@contextmanager
+def unwritten(stores: Stores, scope: Scope) -> Iterator[None]:
+    """Nobody writes fragments of these days meanwhile, so that the ledger is not seen half-way."""
+    with stores.catalog.reading() as connection:
+        days = state.days(connection, step="weaviate_fragments")
+    with stores.catalog.locked(fragment_locks(day for day in days if scope.first <= day <= scope.last)):
+        yield
+
+
 def ledger_frame(stores: Stores, scope: Scope) -> "pd.DataFrame":
     """The ids of a scope's fragments: what the ledger says (``state``) beside what the vector store has (``found``).
 
@@ -108,10 +135,7 @@ def ledger_frame(stores: Stores, scope: Scope) -> "pd.DataFrame":
         LEDGER.c.collection == collection,
         within("weaviate_fragments", LEDGER.c.conversation_id, scope, upstream="embeddings"),
     )
-    with stores.catalog.reading() as connection:
-        days = state.days(connection, step="weaviate_fragments")
-    # Whoever writes fragments of a day holds its lock, so that the ledger is not seen half-way here.
-    with stores.catalog.locked(fragment_locks(day for day in days if scope.first <= day <= scope.last)):
+    with unwritten(stores, scope):
         ledger = frame(stores, query.order_by(LEDGER.c.conversation_id))
         conversations = sorted(set(ledger["conversation_id"]))
         if len(ledger) == MAX_ROWS:
