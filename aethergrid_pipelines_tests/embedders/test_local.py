@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aethergrid_pipelines.embedders.local import LocalEmbedder, WordPieceTokenizer
+from aethergrid_pipelines.embedders.local import KEPT_COUNTS, LocalEmbedder, WordPieceTokenizer
 
 WORDS = ["the", "parser", "reads", "tokens", "until", "its", "buffer", "is", "full", "naïve", "漢字", "🙂", "x=1;"]
 
@@ -55,6 +55,23 @@ def test_offsets_are_neither_cut_nor_padded() -> None:
     tokenizer = WordPieceTokenizer()
     assert len(tokenizer.offsets("word " * 1_000)) == 1_000
     assert tokenizer.count(["", "word", "word word"]) == [0, 1, 2]
+
+
+def test_what_was_counted_has_the_ids_that_it_has_anyway() -> None:
+    texts = ["Which queue?", "RabbitMQ, until March.", "Which queue?", "", "word " * 600, "x" * 5_000]
+    counting, fresh = WordPieceTokenizer(), WordPieceTokenizer()
+    counts = counting.count(texts)
+    for _ in range(2):
+        found = counting.ids(texts)
+        assert [len(ids) for ids in found] == counts
+        assert [ids.tolist() for ids in found] == [ids.tolist() for ids in fresh.ids(texts)]
+
+
+def test_what_was_counted_is_kept_within_bounds() -> None:
+    tokenizer = WordPieceTokenizer()
+    tokenizer.count(["y" * 100_000, "word " * 600, *(f"text {number}" for number in range(KEPT_COUNTS + 10))])
+    assert len(tokenizer._counted) == KEPT_COUNTS
+    assert max(map(len, tokenizer._counted)) < 20
 
 
 def test_a_lone_surrogate_is_one_character_and_no_error(embedder: LocalEmbedder) -> None:
