@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -117,6 +117,7 @@ def _cluster() -> "Iterator[tuple[Home, dict[str, str], dg.DagsterInstance]]":
             load_settings.cache_clear()
             with _database(variables["POSTGRES_URL"], name), dg.DagsterInstance.get() as instance:
                 yield home, {**variables, **own}, instance
+            _forget_tasks(variables)
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -143,6 +144,14 @@ def _answering(instance: "dg.DagsterInstance", workers: int) -> None:
     while len(launcher.celery.control.ping(timeout=1.0)) < workers:
         if time.monotonic() > deadline:
             raise RuntimeError(f"fewer than {workers} workers answer after {READY_SECONDS} s")
+
+
+def _forget_tasks(variables: Mapping[str, str]) -> None:
+    from redis import Redis
+
+    with Redis.from_url(variables["REDIS_URL"]) as client:
+        for key in client.scan_iter(match=f"aethergrid:celery:{variables['VECTOR_COLLECTION']}:*"):
+            client.delete(key)
 
 
 def _fill(home: Home, days: int) -> None:

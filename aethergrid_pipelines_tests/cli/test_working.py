@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from typer.testing import CliRunner
 
 from aethergrid_pipelines.cli.app import app
@@ -28,5 +29,8 @@ def test_the_check_tells_where_none_is_at_work(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("VECTOR_COLLECTION", "Nobody")
     result = CliRunner().invoke(app, ["worker", "--check", "--name", "nobody@nowhere"])
+    with Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(match="aethergrid:celery:Nobody:*"):
+            client.delete(key)
     assert result.exit_code == 1
     assert "nobody@nowhere does not answer" in result.output
