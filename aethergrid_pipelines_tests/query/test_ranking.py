@@ -73,14 +73,14 @@ def test_a_list_is_taken_from_several_sessions_and_the_parts_say_what_that_cost(
     def said(number: int, conversation: str, similarity: float) -> Candidate:
         return Candidate(fragment(number, conversation_id=conversation), similarity, 0.0)
 
-    found = [said(1, "a", 0.90), said(2, "a", 0.88), said(3, "a", 0.86), said(4, "b", 0.85), said(5, "b", 0.20)]
+    found = [said(1, "a", 0.90), said(2, "a", 0.88), said(3, "a", 0.86), said(4, "b", 0.82), said(5, "b", 0.20)]
     one, several = understood("What did she read last?", NOW), understood("What books has she read?", NOW)
     weights = {"similarity": 1.0}
 
     assert numbers(rank(one, found, VECTOR, weights=weights)) == [1, 2, 3, 4, 5]
     ranked = rank(several, found, VECTOR, weights=weights)
     assert numbers(ranked) == [1, 2, 4, 3, 5]
-    assert [round(hit.parts.get("same_session", 0.0), 4) for hit in ranked] == [0.0, -0.03, 0.0, -0.06, 0.0]
+    assert [round(hit.parts.get("same_session", 0.0), 4) for hit in ranked] == [0.0, -0.05, 0.0, -0.1, 0.0]
     assert all(hit.score == pytest.approx(sum(hit.parts.values())) and 0 <= hit.score <= 1 for hit in ranked)
 
 
