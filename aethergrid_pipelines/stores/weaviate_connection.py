@@ -23,7 +23,10 @@ WRITE_SECONDS = 90
 # this many seconds, tells at once that nobody is there; a call within the second after the loss waits those 63 s.
 LOOK_SECONDS = 1.0
 
-UNREACHABLE = ("unavailable", "deadline exceeded", "failed to connect", "connection refused", "socket closed")
+UNREACHABLE = (
+    *("unavailable", "deadline exceeded", "failed to connect", "connection refused", "connection reset"),
+    *("socket closed", "broken pipe", "goaway", "shutting down"),
+)
 MISSING = ("could not find class", "class not found", "no such class")
 MISFIT = ("vector lengths don't match", "vector length", "vector dimensions")
 

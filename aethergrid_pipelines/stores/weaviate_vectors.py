@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.stores.candidates import distinct, latest, physical_name
+from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.vectors import (
     ALIAS,
     Candidate,
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
     from weaviate.client import WeaviateClient
 
 
-class WeaviateWriteFailed(Exception):
-    """Some objects of a batch were refused; the message has how many and the first reason."""
+class WeaviateWriteFailed(StoreUnavailable):
+    """Some objects of a batch were refused, as by a server that is being stopped; the message has how many and the
+    first reason. Whoever waits for a server that does not answer tries this again, too."""
 
 
 class WeaviateVectorStore:
