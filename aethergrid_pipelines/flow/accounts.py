@@ -73,7 +73,8 @@ class SourceGroup:
         self.rejected += file.rejected
         self.redacted += file.redacted
         self.flagged += file.flagged
-        self.secrets = dict((Counter(self.secrets) + Counter(file.secrets)).most_common())
+        if file.secrets:
+            self.secrets = dict((Counter(self.secrets) + Counter(file.secrets)).most_common())
         self.last_import_at = max(self.last_import_at or file.imported_at, file.imported_at)
 
 
