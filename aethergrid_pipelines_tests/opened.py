@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,20 +36,22 @@ class Place:
 
 
 @contextmanager
-def place(kind: str, home: Path) -> Iterator[Place]:
-    """A place of this kind. What it made on servers is dropped at the end."""
+def place(kind: str, home: Path, servers: Mapping[str, str] | None = None) -> Iterator[Place]:
+    """A place of this kind. What it made on servers is dropped at the end. ``servers`` are addresses that are to be
+    used instead of those of ``make services``."""
     variables = {"AETHERGRID_HOME": str(home)}
     if kind == "embedded":
         yield Place(variables)
         return
     name = f"t{uuid.uuid4().hex[:12]}"
-    mongo, postgres = service("MONGODB_URL"), service("POSTGRES_URL")
+    own = servers or {}
+    mongo, postgres = own.get("MONGODB_URL") or service("MONGODB_URL"), service("POSTGRES_URL")
     variables |= {
         "MONGODB_URL": mongo,
         "MONGODB_DATABASE": name,
         "POSTGRES_URL": f"{postgres.rsplit('/', 1)[0]}/{name}",
-        "WEAVIATE_URL": service("WEAVIATE_URL"),
-        "WEAVIATE_GRPC_PORT": service("WEAVIATE_GRPC_PORT"),
+        "WEAVIATE_URL": own.get("WEAVIATE_URL") or service("WEAVIATE_URL"),
+        "WEAVIATE_GRPC_PORT": own.get("WEAVIATE_GRPC_PORT") or service("WEAVIATE_GRPC_PORT"),
         "VECTOR_COLLECTION": name.capitalize(),
     }
     _on_postgres(postgres, f"CREATE DATABASE {name}")
