@@ -19,6 +19,7 @@ from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.stores import feed_cursor, lease
 from aethergrid_pipelines.stores.conversations import ChangePage, HistoryLost
 from aethergrid_pipelines.stores.errors import StoreUnavailable
+from aethergrid_pipelines.stores.vectors import CollectionMissing
 
 PAGE = 200
 """Conversations that one micro-batch takes at most: it bounds memory, and how long a stop has to wait."""
@@ -69,7 +70,7 @@ class LiveWorker:
                 try:
                     self._warm_up()
                     worked = self.step()
-                except (StoreUnavailable, EmbedderUnavailable) as error:
+                except (StoreUnavailable, EmbedderUnavailable, CollectionMissing) as error:
                     self._on_trouble(error)
                     stop.wait(PAUSES[min(failures, len(PAUSES) - 1)])
                     failures += 1

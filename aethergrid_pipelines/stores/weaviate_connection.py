@@ -26,6 +26,8 @@ LOOK_SECONDS = 1.0
 UNREACHABLE = (
     *("unavailable", "deadline exceeded", "failed to connect", "connection refused", "connection reset"),
     *("socket closed", "broken pipe", "goaway", "shutting down"),
+    # It says that it is ready before it has opened all that it holds.
+    "cannot find index for class",
 )
 MISSING = ("could not find class", "class not found", "no such class")
 MISFIT = ("vector lengths don't match", "vector length", "vector dimensions")
