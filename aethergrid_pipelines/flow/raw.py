@@ -13,6 +13,10 @@ from aethergrid_pipelines.stores.conversations import ConversationState
 
 RAW_VERSION = "1"
 
+RECORDING_LOCK = "recording"
+"""Held from reading the store's versions until they are recorded: two that replaced the same rows at once would both
+insert them, and an older version could come after a newer one. The other steps lock the rows of the step before."""
+
 
 class RawStep:
     """Compares the conversation store with what is recorded; the store's version is the output version."""
@@ -44,20 +48,21 @@ class RawStep:
 
     def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
         ids = [item.conversation_id for item in batch]
-        found = {item.conversation.id: item for item in stores.conversations.states(ids=ids)}
-        current = [Stale(item.conversation.id, item.day, item.version, item.message_count) for item in found.values()]
-        with stores.catalog.writing() as connection:
-            connection.execute(delete(self.table).where(self.table.c.id.in_(ids)))
-            if found:
-                connection.execute(insert(self.table), [_row(item) for item in found.values()])
-            state.record(
-                connection,
-                step=self.name,
-                code_version=RAW_VERSION,
-                run_id=run_id,
-                batch=current,
-                outputs={item.conversation_id: Output(item.input_version, item.rows) for item in current},
-            )
+        with stores.catalog.locked([RECORDING_LOCK]):
+            found = {item.conversation.id: item for item in stores.conversations.states(ids=ids)}
+            current = [Stale(one.conversation.id, one.day, one.version, one.message_count) for one in found.values()]
+            with stores.catalog.writing() as connection:
+                connection.execute(delete(self.table).where(self.table.c.id.in_(ids)))
+                if found:
+                    connection.execute(insert(self.table), [_row(item) for item in found.values()])
+                state.record(
+                    connection,
+                    step=self.name,
+                    code_version=RAW_VERSION,
+                    run_id=run_id,
+                    batch=current,
+                    outputs={item.conversation_id: Output(item.input_version, item.rows) for item in current},
+                )
         report.processed += len(found)
         report.rows += len(found)
         report.postponed += len(batch) - len(found)
