@@ -105,7 +105,8 @@ class WeaviateVectorStore:
             alias = client.alias.get(alias_name=self._alias)
             if alias is None:
                 return None
-            embedder, dimension = self._describe(client, alias.collection)
+            # Asked by each query; a collection of a name is always of one embedder.
+            embedder, dimension = self._known.get(alias.collection) or self._describe(client, alias.collection)
         return alias.collection, embedder, dimension
 
     def drop(self, collection: str) -> None:
