@@ -9,8 +9,9 @@ Named limits, of the same run:
 
 * ``errors`` 0 at the rate that is asked for, which is an open load: latencies count from when a request was due;
 * ``users failed`` 0 of 100 that ask at once, one question after another;
-* ``ceiling``: the highest rate of those tried at which no request fails and the p99 stays below a second. ``bound by``
-  names what was used up there: the API's process (``api cores``, of those this machine has) or the load itself.
+* ``ceiling``: the highest rate of those tried (twice or half the one before, ten seconds each, with questions that are
+  new to the cache) at which no request fails and the p99 stays below a second. ``bound by`` names what was used up
+  beyond it: the API's process (``api cores``, of those this machine has) or the load itself.
 """
 
 import argparse
@@ -84,23 +85,32 @@ class Loaded:
         return {"users p50": found["p50"], "users p99": found["p99"], "users failed": found["errors"]}
 
     def ceiling(self, first: float) -> dict[str, Any]:
-        """Doubles the rate until it is too much; the last one that was not, and what was used up at the next."""
-        best, rate = 0.0, first
-        while True:
-            found = self.at_rate(rate, STEP_SECONDS, seed=int(rate))
-            if found["errors"] or found["p99"] > SLOW_MS:
-                bound = "api" if found["api cores"] > 0.6 * (psutil.cpu_count() or 1) else "load, or other processes"
-                return {
-                    "ceiling": best,
-                    "bound by": bound,
-                    **{f"beyond: {name}": value for name, value in found.items()},
-                }
-            best, rate = rate, rate * 2
+        """Doubles the rate until it is too much, or halves it until it is not; what was used up at the lowest one that
+        is too much."""
+        rate, found = first, self._step(first)
+        if _too_much(found):
+            while rate > 1 and _too_much(found):
+                beyond, rate = found, rate / 2
+                found = self._step(rate)
+        else:
+            while not _too_much(found):
+                best, rate = rate, rate * 2
+                found = self._step(rate)
+            beyond, rate = found, best
+        bound = "api" if beyond["api cores"] > 0.6 * (psutil.cpu_count() or 1) else "load, or other processes"
+        return {"ceiling": rate, "bound by": bound, **{f"beyond: {name}": value for name, value in beyond.items()}}
+
+    def _step(self, rate: float) -> dict[str, float]:
+        return self.at_rate(rate, STEP_SECONDS, seed=int(1_000 * rate))
 
     def _lookups(self) -> tuple[int, int]:
         levels = httpx.get(f"{self._api.url}/api/stats", timeout=60).raise_for_status().json()["caches"]
         answers = [level for level in levels if level["cache"] == "answers"]
         return answers[0]["lookups"], sum(level["hits"] for level in answers)
+
+
+def _too_much(found: dict[str, float]) -> bool:
+    return bool(found["errors"]) or found["p99"] > SLOW_MS
 
 
 def measure(fragments: int, store: str, rate: float, seconds: float, distinct: int) -> dict[str, Any]:
