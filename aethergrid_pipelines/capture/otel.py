@@ -56,7 +56,7 @@ class Otel:
         return _CUT_REQUEST.match(head) is not None
 
     def read(self, path: Path, *, space: str) -> Iterator[Outcome]:
-        """Stream the outcomes. Holds one request, and some 300 bytes a message; of one document all of it."""
+        """Stream the outcomes. Holds one request, and some 1.3 kB a message; of one document all of it."""
         return _Export(path, self.name, space).outcomes()
 
 
