@@ -10,6 +10,7 @@ from pathlib import Path
 from aethergrid_pipelines.flow.stores import Stores, open_stores
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines_tests.services import service
+from benchmarks.production import databases
 
 KINDS = ("embedded", "production")
 
@@ -43,52 +44,12 @@ def place(kind: str, home: Path, servers: Mapping[str, str] | None = None) -> It
     if kind == "embedded":
         yield Place(variables)
         return
-    name = f"t{uuid.uuid4().hex[:12]}"
     own = servers or {}
-    mongo, postgres = own.get("MONGODB_URL") or service("MONGODB_URL"), service("POSTGRES_URL")
-    variables |= {
-        "MONGODB_URL": mongo,
-        "MONGODB_DATABASE": name,
-        "POSTGRES_URL": f"{postgres.rsplit('/', 1)[0]}/{name}",
+    addresses = {
+        "MONGODB_URL": own.get("MONGODB_URL") or service("MONGODB_URL"),
+        "POSTGRES_URL": service("POSTGRES_URL"),
         "WEAVIATE_URL": own.get("WEAVIATE_URL") or service("WEAVIATE_URL"),
         "WEAVIATE_GRPC_PORT": own.get("WEAVIATE_GRPC_PORT") or service("WEAVIATE_GRPC_PORT"),
-        "VECTOR_COLLECTION": name.capitalize(),
     }
-    _on_postgres(postgres, f"CREATE DATABASE {name}")
-    try:
-        yield Place(variables)
-    finally:
-        _on_postgres(postgres, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        _drop_mongo(mongo, name)
-        _drop_weaviate(variables)
-
-
-def _on_postgres(url: str, statement: str) -> None:
-    from sqlalchemy import create_engine, text
-
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
-
-
-def _drop_mongo(url: str, database: str) -> None:
-    import pymongo
-
-    with pymongo.MongoClient[dict[str, object]](url) as client:
-        client.drop_database(database)
-
-
-def _drop_weaviate(variables: dict[str, str]) -> None:
-    import weaviate
-    from weaviate.config import AdditionalConfig
-
-    host, port = variables["WEAVIATE_URL"].removeprefix("http://").split(":")
-    client = weaviate.connect_to_local(
-        host, int(port), int(variables["WEAVIATE_GRPC_PORT"]), additional_config=AdditionalConfig()
-    )
-    with client:
-        client.alias.delete(alias_name=variables["VECTOR_COLLECTION"])
-        for name in client.collections.list_all():
-            if name.startswith(variables["VECTOR_COLLECTION"]):
-                client.collections.delete(name)
+    with databases(f"t{uuid.uuid4().hex[:12]}", addresses) as found:
+        yield Place(variables | found)

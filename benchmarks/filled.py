@@ -49,7 +49,7 @@ def filled_home(fragments: int, store: str) -> Iterator[Home]:
             yield home
         finally:
             if variables:
-                delete_collections(home.stores.settings, variables["VECTOR_COLLECTION"])
+                delete_collections(variables)
             for variable in variables:
                 os.environ.pop(variable, None)
 

@@ -20,23 +20,22 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-import yaml
 
 from aethergrid_pipelines.automation.jobs import INGEST_JOB
 from aethergrid_pipelines.automation.partitions import range_tags
 from aethergrid_pipelines.settings import load_settings
+from benchmarks.celery_instance import celery_instance
 from benchmarks.generate import CONVERSATIONS_A_DAY, START, conversations, first_messages, write
 from benchmarks.home import Home, fresh_home
 from benchmarks.production import own_databases
-from benchmarks.servers import READY_SECONDS, REPOSITORY, Server
+from benchmarks.servers import READY_SECONDS, Server
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -99,42 +98,22 @@ def _of(workers: int, runs: int, days: int) -> dict[str, float]:
 def _cluster() -> "Iterator[tuple[Home, dict[str, str], dg.DagsterInstance]]":
     """A home on production stores, what a worker needs to know of it, and Dagster's instance on PostgreSQL."""
     import dagster as dg
-    from sqlalchemy.engine import make_url
 
     before = dict(os.environ)
     try:
-        with own_databases() as variables, fresh_home(variables=variables) as home:
-            url, name = make_url(variables["POSTGRES_URL"]), f"dagster{uuid.uuid4().hex[:12]}"
-            parts = {"HOST": url.host, "PORT": str(url.port or 5432), "USER": url.username, "PASSWORD": url.password}
-            of_dagster = {f"DAGSTER_POSTGRES_{key}": value or "" for key, value in {**parts, "DB": name}.items()}
-            dagster_home = home.folder / "dagster"
-            dagster_home.mkdir()
-            config = yaml.safe_load((REPOSITORY / "docker/dagster.celery.yaml").read_text())
-            config["compute_logs"]["config"]["base_dir"] = str(home.folder / "printed")
-            (dagster_home / "dagster.yaml").write_text(yaml.safe_dump(config))
-            own = {"DAGSTER_HOME": str(dagster_home), "EMBEDDING_THREADS": "1", **of_dagster}
+        with (
+            own_databases() as variables,
+            fresh_home(variables=variables) as home,
+            celery_instance(home.folder / "dagster", variables) as own,
+        ):
             os.environ.update(own)
             load_settings.cache_clear()
-            with _database(variables["POSTGRES_URL"], name), dg.DagsterInstance.get() as instance:
+            with dg.DagsterInstance.get() as instance:
                 yield home, {**variables, **own}, instance
-            _forget_tasks(variables)
     finally:
         os.environ.clear()
         os.environ.update(before)
         load_settings.cache_clear()
-
-
-@contextmanager
-def _database(server: str, name: str) -> Iterator[None]:
-    from sqlalchemy import create_engine
-
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    engine.dispose()
 
 
 def _answering(instance: "dg.DagsterInstance", workers: int) -> None:
@@ -144,14 +123,6 @@ def _answering(instance: "dg.DagsterInstance", workers: int) -> None:
     while len(launcher.celery.control.ping(timeout=1.0)) < workers:
         if time.monotonic() > deadline:
             raise RuntimeError(f"fewer than {workers} workers answer after {READY_SECONDS} s")
-
-
-def _forget_tasks(variables: Mapping[str, str]) -> None:
-    from redis import Redis
-
-    with Redis.from_url(variables["REDIS_URL"]) as client:
-        for key in client.scan_iter(match=f"aethergrid:celery:{variables['VECTOR_COLLECTION']}:*"):
-            client.delete(key)
 
 
 def _fill(home: Home, days: int) -> None:

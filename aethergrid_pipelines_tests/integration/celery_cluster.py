@@ -5,19 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
-
 from aethergrid_pipelines_tests.opened import Place, place
-from aethergrid_pipelines_tests.scripts import REPOSITORY
 from aethergrid_pipelines_tests.services import service
+from benchmarks.celery_instance import celery_instance
 
 AETHERGRID = [sys.executable, "-c", "from aethergrid_pipelines.cli.app import app; app()"]
 DAEMON = [
@@ -81,51 +76,15 @@ def cluster(folder: Path, **changes: Any) -> Iterator[Cluster]:
 
     The environment of the calling process is that of its instance while it lasts.
     """
-    redis = service("REDIS_URL")
+    redis = {"REDIS_URL": service("REDIS_URL")}
     with ExitStack() as stack:
         there = stack.enter_context(place("production", folder / "home"))
-        database = stack.enter_context(_database(there.variables["POSTGRES_URL"]))
-        stack.callback(_forget_tasks, redis, there.variables["VECTOR_COLLECTION"])
-        dagster_home = folder / "dagster"
-        dagster_home.mkdir()
-        config = yaml.safe_load((REPOSITORY / "docker/dagster.celery.yaml").read_text()) | changes
-        config["compute_logs"]["config"]["base_dir"] = str(folder / "compute-logs")
-        (dagster_home / "dagster.yaml").write_text(yaml.safe_dump(config))
-        variables = {"DAGSTER_HOME": str(dagster_home), "REDIS_URL": redis, "EMBEDDING_THREADS": "1", **database}
-        found = Cluster(there, folder, variables)
+        own = stack.enter_context(celery_instance(folder / "dagster", there.variables | redis, **changes))
+        found = Cluster(there, folder, redis | own)
         stack.callback(_end_all, found)
         yield found
-
-
-@contextmanager
-def _database(catalog: str) -> Iterator[dict[str, str]]:
-    """A database for Dagster's instance, beside that of the catalog, as docker/dagster.celery.yaml is told of it."""
-    url, name = make_url(catalog), f"d{uuid.uuid4().hex[:12]}"
-    engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    try:
-        yield {
-            "DAGSTER_POSTGRES_HOST": url.host or "127.0.0.1",
-            "DAGSTER_POSTGRES_PORT": str(url.port or 5432),
-            "DAGSTER_POSTGRES_USER": url.username or "",
-            "DAGSTER_POSTGRES_PASSWORD": url.password or "",
-            "DAGSTER_POSTGRES_DB": name,
-        }
-    finally:
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-        engine.dispose()
 
 
 def _end_all(found: Cluster) -> None:
     for name in list(found.processes):
         found.end(name, signal.SIGKILL)
-
-
-def _forget_tasks(url: str, collection: str) -> None:
-    from redis import Redis
-
-    with Redis.from_url(url) as client:
-        for key in client.scan_iter(match=f"aethergrid:celery:{collection}:*"):
-            client.delete(key)
