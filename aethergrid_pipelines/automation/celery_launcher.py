@@ -9,13 +9,13 @@ from typing import Any, Self
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
-from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, pack_value
 from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from aethergrid_pipelines.automation.celery_app import QUEUE, application_options
+from aethergrid_pipelines.automation.run_launcher import execution_of
 from aethergrid_pipelines.settings import load_settings
 
 ANSWER_SECONDS = 5.0
@@ -42,14 +42,7 @@ class CeleryLauncher(CeleryRunLauncher):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Put a run into the queue. Raises ``ValueError`` where the run does not say where its code is."""
         run = context.dagster_run
-        if run.job_code_origin is None:
-            raise ValueError(f"run {run.run_id} does not say where its code is")
-        arguments = ExecuteRunArgs(
-            job_origin=run.job_code_origin,
-            run_id=run.run_id,
-            instance_ref=self._instance.get_ref(),
-            set_exit_code_on_failure=True,
-        )
+        arguments = execution_of(run, self._instance)
         # By its name: dagster-celery's registers the task with each run again, which Celery warns of.
         task = self.celery.signature(
             TASK_EXECUTE_JOB_NAME, kwargs={"execute_job_args_packed": pack_value(arguments)}, immutable=True

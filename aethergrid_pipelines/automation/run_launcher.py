@@ -35,6 +35,19 @@ _processes: dict[str, BaseProcess] = {}
 _lock = Lock()
 
 
+def execution_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> ExecuteRunArgs:
+    """What the process that executes a run is told. Raises ``ValueError`` where the run does not say where its code
+    is."""
+    if run.job_code_origin is None:
+        raise ValueError(f"run {run.run_id} does not say where its code is")
+    return ExecuteRunArgs(
+        job_origin=run.job_code_origin,
+        run_id=run.run_id,
+        instance_ref=instance.get_ref(),
+        set_exit_code_on_failure=True,
+    )
+
+
 class ForkedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     """Starts runs as forks of a process that has imported what they need."""
 
@@ -60,14 +73,7 @@ class ForkedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the process of a run. Raises ``ValueError`` where the run does not say where its code is."""
         run = context.dagster_run
-        if context.job_code_origin is None:
-            raise ValueError(f"run {run.run_id} does not say where its code is")
-        arguments = ExecuteRunArgs(
-            job_origin=context.job_code_origin,
-            run_id=run.run_id,
-            instance_ref=self._instance.get_ref(),
-            set_exit_code_on_failure=True,
-        ).get_command_args()
+        arguments = execution_of(run, self._instance).get_command_args()
         # A process that the daemon leaves behind would be nobody's: it ends with it.
         process = _context().Process(target=execute, args=(list(arguments),), name=f"run {run.run_id}", daemon=True)  # type: ignore[attr-defined]
         with _lock:
