@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,23 +43,43 @@ class Home:
 
 
 @contextmanager
-def fresh_home(*, embedder: Embedder | None = None, variables: Mapping[str, str] | None = None) -> Iterator[Home]:
+def fresh_home(
+    *, embedder: Embedder | None = None, variables: Mapping[str, str] | None = None, keep: Path | None = None
+) -> Iterator[Home]:
     """A home that is gone afterwards, on embedded stores whatever servers the caller's settings name; ``variables``
-    name those that are meant.
+    name those that are meant. With ``keep``, the home is made in that folder, new or empty, and stays.
 
     The model is taken from where the settings keep it. With ``embedder``, that one takes its place.
     """
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            raise SystemExit(f"{keep} is not empty")
     models = load_settings().models_path
-    with tempfile.TemporaryDirectory(prefix="aethergrid-benchmark-") as folder:
-        select_embedded(Path(folder), models if embedder is None else Path(folder) / "models")
-        os.environ.update(variables or {})
+    place = tempfile.TemporaryDirectory(prefix="aethergrid-benchmark-") if keep is None else nullcontext(str(keep))
+    with place as folder, opened_home(Path(folder), models, embedder=embedder, variables=variables) as home:
+        yield home
+
+
+@contextmanager
+def opened_home(
+    folder: Path, models: Path, *, embedder: Embedder | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[Home]:
+    """The home in a folder; what ``variables`` say ends with it."""
+    select_embedded(folder, models if embedder is None else folder / "models")
+    variables = variables or {}
+    os.environ.update(variables)
+    try:
         with open_stores(Settings()) as stores:
             if embedder is not None:
                 stores.embedder.close()
                 stores.embedder = embedder
             asking = Search(stores.vectors, stores.embedder)
-            yield Home(Path(folder), stores, asking, variables or {})
+            yield Home(folder, stores, asking, variables)
             asking.close()
+    finally:
+        for name in variables:
+            os.environ.pop(name, None)
 
 
 def select_embedded(folder: Path, models: Path) -> None:

@@ -2,6 +2,8 @@
 
     python -m benchmarks.latency [--fragments 20000] [--store lancedb|weaviate] [--queries 200] [--json]
 
+    python -m benchmarks.latency --home FOLDER      on what ``benchmarks.staleness --keep FOLDER`` left
+
 The index is made by the flow from generated conversations; questions are embedded by the local model. For each
 question, one after another in this process: the embedding alone, the bare call (the store's own hybrid query over the
 same index, as its documentation has it: own fusion, the ten best, the space as its filter), and the whole query as the
@@ -10,12 +12,15 @@ API makes it (embedding, candidates of both sides, ranking, ten hits with their 
 * ``ratio`` <= 2.5: the median of the whole query less the median of the embedding, to that of the bare call;
 * ``tail`` <= 5: the whole query's p99 to its median;
 * ``cached p50`` <= 2: milliseconds of a repeated question over HTTP, keep-alive, through an API of its own.
+
+``API MB`` is the resident memory of that API after it answered all the questions.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,7 +29,7 @@ from numpy.typing import NDArray
 
 from aethergrid_pipelines.query.records import SearchRequest
 from aethergrid_pipelines.transform.analyse import query_terms
-from benchmarks.filled import filled_home, questions
+from benchmarks.filled import filled_home, kept_home, questions
 from benchmarks.home import Home
 from benchmarks.http_load import percentile
 from benchmarks.servers import Api, stop_on_sigterm
@@ -35,11 +40,11 @@ CACHED = 1_000
 Bare = Callable[[str, NDArray[np.float32]], int]
 
 
-def measure(fragments: int, store: str, queries: int) -> dict[str, Any]:
+def measure(home: Home, queries: int) -> dict[str, Any]:
     """The figures that ``--json`` prints."""
-    with filled_home(fragments, store) as home:
-        figures = {"store": store, "fragments": home.stores.vectors.count(_collection(home)), **compare(home, queries)}
-        return figures | cached(home)
+    store = home.stores.vectors.info()["name"].lower()
+    figures = {"store": store, "fragments": home.stores.vectors.count(_collection(home)), **compare(home, queries)}
+    return figures | cached(home, queries)
 
 
 def compare(home: Home, queries: int) -> dict[str, float]:
@@ -72,13 +77,16 @@ def compare(home: Home, queries: int) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-def cached(home: Home) -> dict[str, float]:
-    """A question that was asked before, from the API's cache."""
+def cached(home: Home, queries: int) -> dict[str, float]:
+    """A question that was asked before, from the cache of an API that answered all of them."""
     took = []
-    [question] = questions(1)
+    question, *others = questions(WARM_UP + queries)
     body = {"query": question, "maxResults": HITS}
     with Api(home.folder, **home.variables) as api, httpx.Client(base_url=api.url, timeout=60) as client:
-        api.first_answer(question)
+        first = api.first_answer(question)
+        for other in others:
+            api.ask(other)
+        resident = api.resident()
         client.post("/api/query/semantic", json=body)
         for _ in range(CACHED):
             started = time.perf_counter()
@@ -86,7 +94,9 @@ def cached(home: Home) -> dict[str, float]:
             took.append((time.perf_counter() - started) * 1_000)
             if level != "process":
                 raise RuntimeError(f"answered by {level}, not by the cache")
-    return {"cached p50": round(percentile(took, 0.5), 3), "cached p99": round(percentile(took, 0.99), 3)}
+    figures = {"cached p50": percentile(took, 0.5), "cached p99": percentile(took, 0.99)}
+    figures |= {"first answer s": first, "API MB": resident}
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 def _timed(call: Callable[..., object], *given: object) -> float:
@@ -152,11 +162,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The whole query beside the bare store call.")
     parser.add_argument("--fragments", type=int, default=20_000)
     parser.add_argument("--store", choices=("lancedb", "weaviate"), default="lancedb")
+    parser.add_argument("--home", type=Path, help="a filled home that was kept, instead of filling one")
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
     stop_on_sigterm()
-    figures = measure(options.fragments, options.store, options.queries)
+    with kept_home(options.home) if options.home else filled_home(options.fragments, options.store) as home:
+        figures = measure(home, options.queries)
     print(json.dumps(figures) if options.json else "\n".join(f"{name:24} {value}" for name, value in figures.items()))
 
 

@@ -1,158 +1,239 @@
-"""What the flow costs when little or nothing changed, by the size of the history.
+"""What the flow costs while a history grows, and what little or nothing changed costs in it; how long queries take.
 
-    python -m benchmarks.staleness [--messages 1000,10000,100000] [--json]
+    python -m benchmarks.staleness [--messages 1000,10000,100000] [--store lancedb|weaviate] [--json]
 
-    python -m benchmarks.staleness --messages 1000000
+    python -m benchmarks.staleness --messages 10000,100000,1000000 --queries 150 --keep FOLDER
 
-The embedder is a stub, so that what remains is the flow's own cost. For each size, in a home of its own: messages are
-imported and materialised in ten parts, each of later days; the whole history, and one day, are materialised again with
-nothing stale; then one message of one conversation in the middle is edited, imported, and the six steps run over its
-day, as the sensor asks for. Named limits, over the sizes of the same run:
+One history, in which each part is of later days than those before it. The embedder makes vectors from phrases, which
+costs 0.05 ms a text, so that what remains is the flow's own cost. Parts end where a tenth of the largest number of
+``--messages`` is there, and at each of these numbers; there the history rests, and is measured: the whole of it, and
+one day, are materialised again with nothing stale; one message of one conversation is edited, imported, and the six
+steps run over its day, as the sensor asks for; with ``--queries``, the index is looked after as it is every night, and
+``benchmarks.latency`` asks so many questions. Named limits, of the same run:
 
-* ``change_ratio``: seconds of the one change at the largest size, to those at the smallest; near 1;
-* ``tenth_ratio``: messages/s of the last tenth, to those of the first, at the largest size; near 1;
-* ``tenth_ratio, processor``: the same in messages a processor second, which other work on the machine disturbs less.
+* ``change_ratio``: seconds of the one change at the last of these sizes, to those at the first; near 1;
+* ``tenth_ratio``: messages/s of the last tenth, to those of the first; near 1;
+* ``tenth_ratio, processor``: the same in messages a processor second, which other work on the machine disturbs less;
+* ``memory_ratio``: the highest memory in the last tenth, to that in the first; near 1.
 
-Peak memory is that of the process until the end of each tenth, of the largest size.
+Each tenth and each rest is a line on stderr as soon as it is known. With ``--keep``, home and collection stay, and
+``benchmarks.latency --home FOLDER`` asks again.
 """
 
 import argparse
 import datetime as dt
 import json
-import resource
 import statistics
+import subprocess
+import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generate import Record, conversation, conversations, write
-from benchmarks.home import Home, fresh_home
-from benchmarks.stub_embedder import StubEmbedder
+from benchmarks.filled import empty_home
+from benchmarks.generate import Record, conversation, write
+from benchmarks.home import Home
+from benchmarks.servers import stop_on_sigterm
 
 SIZES = (1_000, 10_000, 100_000)
 CHANGES = 5
 """Conversations that are changed, one after another; the median counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tenth:
-    """What it took to bring a tenth of a history in: messages by the clock's second, and by the processor's; and the
-    peak memory of the process until then, in MB."""
+    """What it took to bring a tenth of a history in: messages, seconds by the clock and by the processor, and the
+    highest resident memory of the process meanwhile, in MB."""
 
-    rate: float
-    processor_rate: float
-    peak: float
+    messages: int = 0
+    seconds: float = 0.0
+    processor: float = 0.0
+    peak: float = 0.0
 
-
-def measure_size(messages: int) -> tuple[dict[str, float], list[Tenth]]:
-    """Figures of one history, seconds unless named otherwise; and of its tenths."""
-    with fresh_home(embedder=StubEmbedder()) as home:
-        tenths, last = ingest(home, messages)
-        figures = {
-            "messages": messages,
-            "conversations": last,
-            "first tenth messages/s": tenths[0].rate,
-            "last tenth messages/s": tenths[-1].rate,
-            "nothing stale, all days": repeated(home),
-            "nothing stale, one day": repeated(home, last // 2),
-        }
-        places = [last * (place + 1) // (CHANGES + 1) for place in range(CHANGES)]
-        figures["one change"] = statistics.median(change(home, number) for number in places)
-    return {name: round(value, 4) for name, value in figures.items()}, tenths
-
-
-def ingest(home: Home, messages: int) -> tuple[list[Tenth], int]:
-    """Import and materialise in ten parts of whole conversations; what each took, and how many conversations."""
-    stream, number, tenths = conversations(), 0, []
-    for _ in range(10):
-        part: list[Record] = []
-        while len(part) < messages / 10:
-            part += next(stream)
-            number += 1
-        file = home.folder / "part.jsonl"
-        write(file, part)
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Add what the block takes."""
+        # The peak begins anew, so that it is of this block alone: proc_pid_clear_refs(5).
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         started, processor = time.perf_counter(), time.process_time()
-        bring_in(home, file)
-        seconds, processor = time.perf_counter() - started, time.process_time() - processor
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e6
-        tenths.append(Tenth(round(len(part) / seconds, 1), round(len(part) / processor, 1), round(peak)))
-    return tenths, number
+        yield
+        self.seconds += time.perf_counter() - started
+        self.processor += time.process_time() - processor
+        told = Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0]
+        self.peak = max(self.peak, int(told) * 1_024 / 1e6)
+
+    def figures(self) -> dict[str, float]:
+        """Rates, and the peak."""
+        rates = {"messages/s": self.messages / self.seconds, "a processor second": self.messages / self.processor}
+        return {name: round(rate, 1) for name, rate in rates.items()} | {"peak MB": round(self.peak)}
 
 
-def bring_in(home: Home, file: Path) -> None:
-    """Import a file and materialise the days that it touches, as the sensor finds them in the change feed."""
-    from aethergrid_pipelines.demo import import_files
-    from aethergrid_pipelines.flow.engine import materialise_all
-    from aethergrid_pipelines.flow.scope import Scope
+class History:
+    """Generated conversations as far as a home holds them."""
 
-    cursor = home.stores.conversations.changes(None).cursor
-    import_files(home.stores, [file])
-    days: set[dt.date] = set()
-    while (page := home.stores.conversations.changes(cursor)).changes:
-        days.update(found.day for found in page.changes)
-        cursor = page.cursor
-    if days:
-        materialise_all(home.stores, Scope(min(days), max(days)), run_id="staleness")
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.messages = 0
+        self.conversations = 0
+
+    def grow(self, messages: int, tenth: Tenth) -> None:
+        """Import and materialise whole conversations until there are at least so many messages."""
+        before = self.messages
+        file = self.home.folder / "part.jsonl"
+        write(file, self._until(messages))
+        tenth.messages += self.messages - before
+        with tenth.measured():
+            self._bring_in(file)
+        file.unlink()
+
+    def change(self, number: int) -> float:
+        """Seconds from an edited message in a file to its fragments in the vector store."""
+        edited = conversation(number)
+        edited[1]["content"] += f" Edited at {time.time_ns()}."
+        file = self.home.folder / "edited.jsonl"
+        write(file, edited)
+        started = time.perf_counter()
+        self._bring_in(file)
+        return time.perf_counter() - started
+
+    def unchanged(self, number: int | None = None) -> float:
+        """Seconds of materialising all days, or that of a conversation, where nothing is stale."""
+        from aethergrid_pipelines.flow.engine import materialise_all
+        from aethergrid_pipelines.flow.scope import Scope
+
+        scope = Scope()
+        if number is not None:
+            scope = Scope.day(dt.datetime.fromisoformat(conversation(number)[0]["timestamp"]).date())
+        started = time.perf_counter()
+        reports = materialise_all(self.home.stores, scope, run_id="again")
+        seconds = time.perf_counter() - started
+        if any(report.processed for report in reports):
+            raise AssertionError("something was stale")
+        return seconds
+
+    def _until(self, messages: int) -> Iterator[Record]:
+        while self.messages < messages:
+            records = conversation(self.conversations)
+            self.conversations += 1
+            self.messages += len(records)
+            yield from records
+
+    def _bring_in(self, file: Path) -> None:
+        """Import a file and materialise the days that it touches, as the sensor finds them in the change feed."""
+        from aethergrid_pipelines.demo import import_files
+        from aethergrid_pipelines.flow.engine import materialise_all
+        from aethergrid_pipelines.flow.scope import Scope
+
+        stores = self.home.stores
+        cursor = stores.conversations.changes(None).cursor
+        import_files(stores, [file])
+        days: set[dt.date] = set()
+        while (page := stores.conversations.changes(cursor)).changes:
+            days.update(found.day for found in page.changes)
+            cursor = page.cursor
+        if days:
+            materialise_all(stores, Scope(min(days), max(days)), run_id="staleness")
 
 
-def repeated(home: Home, number: int | None = None) -> float:
-    """Seconds of materialising all days, or that of a conversation, where nothing is stale."""
-    from aethergrid_pipelines.flow.engine import materialise_all
-    from aethergrid_pipelines.flow.scope import Scope
-
-    scope = Scope()
-    if number is not None:
-        scope = Scope.day(dt.datetime.fromisoformat(conversation(number)[0]["timestamp"]).date())
-    started = time.perf_counter()
-    reports = materialise_all(home.stores, scope, run_id="again")
-    seconds = time.perf_counter() - started
-    if any(report.processed for report in reports):
-        raise AssertionError("something was stale")
-    return seconds
-
-
-def change(home: Home, number: int) -> float:
-    """Seconds from an edited message in a file to its fragments in the vector store."""
-    edited = conversation(number)
-    edited[1]["content"] += f" Edited at {time.time_ns()}."
-    file = home.folder / "edited.jsonl"
-    write(file, edited)
-    started = time.perf_counter()
-    bring_in(home, file)
-    return time.perf_counter() - started
-
-
-def measure(sizes: list[int]) -> dict[str, Any]:
-    """The figures that ``--json`` prints."""
-    found = [measure_size(messages) for messages in sizes]
-    (first, _), (last, tenths) = found[0], found[-1]
-    return {
-        "sizes": [figures for figures, _ in found],
-        "tenths": [asdict(tenth) for tenth in tenths],
-        "change_ratio": round(last["one change"] / first["one change"], 2),
-        "tenth_ratio": round(tenths[-1].rate / tenths[0].rate, 2),
-        "tenth_ratio, processor": round(tenths[-1].processor_rate / tenths[0].processor_rate, 2),
+def rest(history: History, queries: int) -> dict[str, float]:
+    """Figures of a history as it is, seconds unless named otherwise."""
+    last = history.conversations
+    places = [last * (place + 1) // (CHANGES + 1) for place in range(CHANGES)]
+    figures: dict[str, float] = {
+        "messages": history.messages,
+        "conversations": last,
+        "nothing stale, all days": history.unchanged(),
+        "nothing stale, one day": history.unchanged(last // 2),
+        "one change": statistics.median(history.change(number) for number in places),
     }
+    if queries:
+        stores = history.home.stores
+        collection = str((stores.vectors.active() or [""])[0])
+        started = time.perf_counter()
+        stores.vectors.optimise(collection)
+        figures["index care"] = time.perf_counter() - started
+        figures["nothing stale, one day, after it"] = history.unchanged(last // 2)
+        figures["one change, after it"] = statistics.median(history.change(number) for number in places)
+        figures |= latency(history.home.folder, queries)
+    figures |= on_disk(history.home.folder)
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def latency(home: Path, queries: int) -> dict[str, float]:
+    """What ``benchmarks.latency`` finds, in a process of its own, whose caches are empty as those of a fresh API."""
+    command = [sys.executable, "-m", "benchmarks.latency", "--json", "--home", str(home), "--queries", str(queries)]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {name: value for name, value in json.loads(told.splitlines()[-1]).items() if name != "store"}
+
+
+def on_disk(home: Path) -> dict[str, float]:
+    """MB of each store in the home. A file that is replaced meanwhile counts or does not."""
+    sizes: dict[str, float] = {}
+    for path in home.rglob("*"):
+        top = path.relative_to(home).parts[0]
+        if path.is_file() and not top.startswith(("models", "locks", "part.", "edited.", "benchmark.", "api.")):
+            sizes[f"{top} MB"] = sizes.get(f"{top} MB", 0) + path.stat().st_size / 1e6
+    return sizes
+
+
+def measure(sizes: list[int], store: str, queries: int, keep: Path | None) -> dict[str, Any]:
+    """The figures that ``--json`` prints."""
+    whole = sizes[-1]
+    tenths = [Tenth() for _ in range(10)]
+    ends = sorted({*sizes, *(whole * (place + 1) // 10 for place in range(10))})
+    rests = []
+    with empty_home(store, keep=keep) as home:
+        history = History(home)
+        # Modules are imported and labels embedded before anything is timed.
+        history.grow(1, Tenth())
+        for end in ends:
+            at = -(-10 * end // whole) - 1
+            history.grow(end, tenths[at])
+            if end * 10 % whole == 0:
+                tell({"tenth": at + 1, **tenths[at].figures()})
+            if end in sizes:
+                rests.append(rest(history, queries))
+                tell(rests[-1])
+    figures, last = rests[0], rests[-1]
+    first_tenth, last_tenth = tenths[0].figures(), tenths[-1].figures()
+    return {
+        "sizes": rests,
+        "tenths": [tenth.figures() for tenth in tenths],
+        "change_ratio": round(last["one change"] / figures["one change"], 2),
+        "tenth_ratio": round(last_tenth["messages/s"] / first_tenth["messages/s"], 2),
+        "tenth_ratio, processor": round(last_tenth["a processor second"] / first_tenth["a processor second"], 2),
+        "memory_ratio": round(last_tenth["peak MB"] / first_tenth["peak MB"], 2),
+    }
+
+
+def tell(figures: dict[str, float]) -> None:
+    """A line for whoever waits."""
+    print(f"{dt.datetime.now(dt.UTC):%H:%M:%S} {json.dumps(figures)}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="What the flow costs when little or nothing changed.")
-    parser.add_argument("--messages", default=",".join(map(str, SIZES)), help="sizes of the history, ascending")
+    parser = argparse.ArgumentParser(description="What the flow costs while a history grows.")
+    parser.add_argument("--messages", default=",".join(map(str, SIZES)), help="sizes at which it rests, ascending")
+    parser.add_argument("--store", choices=("lancedb", "weaviate"), default="lancedb", help="where the vectors are")
+    parser.add_argument("--queries", type=int, default=0, help="questions at each of these sizes; 0: none")
+    parser.add_argument("--keep", type=Path, help="an empty folder for the home, which stays")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
-    figures = measure([int(size) for size in options.messages.split(",")])
+    stop_on_sigterm()
+    figures = measure(sorted(map(int, options.messages.split(","))), options.store, options.queries, options.keep)
     if options.json:
         print(json.dumps(figures))
         return
-    for name in figures["sizes"][0]:
-        print(f"{name:28}" + "".join(f"{size[name]:>12}" for size in figures["sizes"]))
+    for name in figures["sizes"][-1]:
+        print(f"{name:34}" + "".join(f"{size.get(name, ''):>12}" for size in figures["sizes"]))
     for number, tenth in enumerate(figures["tenths"], 1):
-        rates = f"{tenth['rate']:>9} messages/s {tenth['processor_rate']:>9} a processor second"
-        print(f"tenth {number:<2}{rates} {tenth['peak']:>7} MB")
-    for name in ("change_ratio", "tenth_ratio", "tenth_ratio, processor"):
-        print(f"{name:28}{figures[name]:>12}  near 1")
+        print(f"tenth {number:<2}" + "".join(f"{value:>10} {name}" for name, value in tenth.items()))
+    for name in ("change_ratio", "tenth_ratio", "tenth_ratio, processor", "memory_ratio"):
+        print(f"{name:34}{figures[name]:>12}  near 1")
 
 
 if __name__ == "__main__":
