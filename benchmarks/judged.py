@@ -79,16 +79,17 @@ def judge(
     """Ask, and note the features of what the search would rank. ``evidence`` are message ids."""
     request = SearchRequest(query=text, filters=Filters(conversation_ids=list(conversation_ids)))
     question, candidates, vector = home.asking.judged(request)
-    figures = features(question, candidates, vector)
+    figures = features(question, candidates.found, vector)
+    message_of = {one.id: one.message_id for one in candidates.whole([one.id for one in candidates.found])}
     return Judged(
         group=group,
         kind=kind,
         names=tuple(figures),
         figures=np.stack(list(figures.values()), axis=1),
-        messages=tuple(candidate.fragment.message_id for candidate in candidates),
+        messages=tuple(message_of[candidate.id] for candidate in candidates.found),
         evidence=frozenset(evidence),
         any_of=group == SAMPLES and kind != ALL_NEEDED,
-        sessions=sessions([candidate.fragment for candidate in candidates]),
+        sessions=sessions(candidates.found),
         several=question.several,
     )
 

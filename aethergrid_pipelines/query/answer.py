@@ -10,7 +10,7 @@ from aethergrid_pipelines.transform.analyse import matching_words
 
 
 def response(
-    hits: Sequence[Ranked],
+    hits: Sequence[tuple[Ranked, Fragment]],
     context: Sequence[Fragment] | None,
     hint: str | None,
     counts: Mapping[str, int],
@@ -25,10 +25,8 @@ def response(
     ``highlighted`` are the terms whose words each hit names."""
     return SearchResponse(
         results=[
-            _hit(
-                hit, None if context is None else as_text(around(hit.candidate.fragment, context)), explain, highlighted
-            )
-            for hit in hits
+            _hit(hit, fragment, None if context is None else as_text(around(fragment, context)), explain, highlighted)
+            for hit, fragment in hits
         ],
         context=None if context is None else as_text(context),
         hint=hint,
@@ -49,8 +47,7 @@ def clipped(similarity: float) -> float:
     return min(1.0, max(0.0, similarity))
 
 
-def _hit(hit: Ranked, context: str | None, explain: bool, highlighted: Sequence[str] | None) -> Hit:
-    fragment = hit.candidate.fragment
+def _hit(hit: Ranked, fragment: Fragment, context: str | None, explain: bool, highlighted: Sequence[str] | None) -> Hit:
     return Hit(
         content=fragment.content,
         similarity=round(clipped(hit.candidate.similarity), 6),

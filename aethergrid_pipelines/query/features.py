@@ -4,7 +4,6 @@ Whatever has no absolute meaning (BM25, cosines) is scaled over the candidates. 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, pairwise
 
 import numpy as np
@@ -14,7 +13,7 @@ from aethergrid_pipelines.query.dates import matches
 from aethergrid_pipelines.query.frequencies import Frequencies, frequencies
 from aethergrid_pipelines.query.question import Question
 from aethergrid_pipelines.query.synonyms import synonyms
-from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.stores.vectors import Candidate
 from aethergrid_pipelines.transform import traits
 from aethergrid_pipelines.transform.analyse import index_terms
 from aethergrid_pipelines.transform.surroundings import directions
@@ -29,35 +28,25 @@ LONG = 60
 """Terms of a fragment from which on it counts as long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A fragment with both its scores: cosine similarity −1…1, and BM25 ≥ 0 (0 where no term matches)."""
-
-    fragment: Fragment
-    similarity: float
-    lexical: float
-
-
 def features(question: Question, candidates: Sequence[Candidate], vector: NDArray[np.float32]) -> dict[str, Column]:
     """By name, each of shape (candidates,); of at least one candidate. ``vector`` is the question's, of length 1."""
-    fragments = [candidate.fragment for candidate in candidates]
-    asked = _asked(question, fragments)
+    asked = _asked(question, candidates)
     named = set(chain.from_iterable(terms for terms, hit in asked if hit))
     content = [term for term in question.terms if term not in named] or list(question.terms)
     related = {term: synonyms().of(term) for term in content} if len(content) <= MOST_EXPANDED else {}
     others = (other for pairs in related.values() for other, _ in pairs)
     columns = {term: at for at, term in enumerate(dict.fromkeys((*question.terms, *others)))}
-    found = frequencies(fragments, list(columns))
+    found = frequencies([candidate.terms for candidate in candidates], list(columns))
     lexical = _lexical(found, columns, question.terms, content, related)
     dense = _dense(candidates, vector)
     return {
         **lexical,
         **dense,
-        "session": _session(fragments, lexical["related"] + lexical["coverage"] + dense["around"]),
+        "session": _session(candidates, lexical["related"] + lexical["coverage"] + dense["around"]),
         "speaker": _speaker([hit for _, hit in asked]),
-        **_kind(question, fragments),
+        **_kind(question, candidates),
         "length": np.minimum(1.0, np.log1p(found.lengths) / np.log1p(LONG)),
-        **dict(zip(("period", "day"), matches(question.times, [one.timestamp for one in fragments]), strict=True)),
+        **_dates(question, candidates),
         "store": scaled(np.array([candidate.lexical for candidate in candidates]), lowest=0.0),
     }
 
@@ -101,7 +90,7 @@ def _lexical(
 
 def _dense(candidates: Sequence[Candidate], vector: NDArray[np.float32]) -> dict[str, Column]:
     own = np.array([candidate.similarity for candidate in candidates])
-    around = directions([candidate.fragment.surroundings for candidate in candidates], len(vector))
+    around = directions([candidate.surroundings for candidate in candidates], len(vector))
     mean = around.mean(axis=0)
     apart = around - mean
     lengths = np.linalg.norm(apart, axis=1)
@@ -114,36 +103,41 @@ def _dense(candidates: Sequence[Candidate], vector: NDArray[np.float32]) -> dict
     }
 
 
-def sessions(fragments: Sequence[Fragment]) -> NDArray[np.int64]:
-    """The number of each one's session, shape (fragments,): of one conversation, without a long silence between."""
-    order = sorted(range(len(fragments)), key=lambda at: (fragments[at].conversation_id, fragments[at].timestamp))
-    session = np.zeros(len(fragments), dtype=np.int64)
+def _dates(question: Question, candidates: Sequence[Candidate]) -> dict[str, Column]:
+    found = matches(question.times, [candidate.timestamp for candidate in candidates])
+    return dict(zip(("period", "day"), found, strict=True))
+
+
+def sessions(candidates: Sequence[Candidate]) -> NDArray[np.int64]:
+    """The number of each one's session, shape (candidates,): of one conversation, without a long silence between."""
+    order = sorted(range(len(candidates)), key=lambda at: (candidates[at].conversation_id, candidates[at].timestamp))
+    session = np.zeros(len(candidates), dtype=np.int64)
     for before, at in pairwise(order):
-        one, other = fragments[before], fragments[at]
+        one, other = candidates[before], candidates[at]
         together = one.conversation_id == other.conversation_id and other.timestamp - one.timestamp <= SESSION_GAP
         session[at] = session[before] + (not together)
     return session
 
 
-def _session(fragments: Sequence[Fragment], scores: Column) -> Column:
+def _session(candidates: Sequence[Candidate], scores: Column) -> Column:
     """The best score of a candidate's session: what is said where the question was at home is worth more."""
-    session = sessions(fragments)
-    best = np.zeros(len(fragments))
+    session = sessions(candidates)
+    best = np.zeros(len(candidates))
     np.maximum.at(best, session, scores)
     return scaled(best[session])
 
 
-def _asked(question: Question, fragments: Sequence[Fragment]) -> list[tuple[frozenset[str], bool]]:
-    """For each fragment the terms of who speaks, person or model, and whether the question names one of them."""
+def _asked(question: Question, candidates: Sequence[Candidate]) -> list[tuple[frozenset[str], bool]]:
+    """For each candidate the terms of who speaks, person or model, and whether the question names one of them."""
     terms = set(question.terms)
     known: dict[tuple[str | None, str | None], tuple[frozenset[str], bool]] = {}
-    for fragment in fragments:
-        who = fragment.speaker, fragment.source_model
+    for candidate in candidates:
+        who = candidate.speaker, candidate.source_model
         if who not in known:
             names = index_terms(" ".join(name for name in who if name))
             own = frozenset(name for name in names if len(name) > 2 and name.isalpha())
             known[who] = own & terms, bool(own & terms)
-    return [known[fragment.speaker, fragment.source_model] for fragment in fragments]
+    return [known[candidate.speaker, candidate.source_model] for candidate in candidates]
 
 
 def _speaker(hits: Sequence[bool]) -> Column:
@@ -151,11 +145,11 @@ def _speaker(hits: Sequence[bool]) -> Column:
     return np.zeros(len(hits)) if all(hits) else np.array(hits, dtype=np.float64)
 
 
-def _kind(question: Question, fragments: Sequence[Fragment]) -> dict[str, Column]:
-    # Few kinds occur, however many fragments there are.
-    known = {written: at for at, written in enumerate(dict.fromkeys(fragment.traits for fragment in fragments))}
+def _kind(question: Question, candidates: Sequence[Candidate]) -> dict[str, Column]:
+    # Few kinds occur, however many candidates there are.
+    known = {written: at for at, written in enumerate(dict.fromkeys(candidate.traits for candidate in candidates))}
     kinds = [frozenset(written.split()) for written in known]
-    kind_of = [known[fragment.traits] for fragment in fragments]
+    kind_of = [known[candidate.traits] for candidate in candidates]
 
     def have(*names: str) -> Column:
         return np.array([not kind.isdisjoint(names) for kind in kinds], dtype=np.float64)[kind_of]

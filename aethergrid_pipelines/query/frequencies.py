@@ -12,7 +12,6 @@ import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 from numpy.typing import NDArray
 
-from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.transform.window import read_fields
 
 K1, B = 0.9, 0.4
@@ -38,16 +37,16 @@ class Frequencies:
     lengths: Matrix
 
 
-def frequencies(fragments: Sequence[Fragment], terms: Sequence[str]) -> Frequencies:
-    """Those of ``terms``, which are distinct, in ``fragments``, of which there is at least one."""
+def frequencies(written: Sequence[str], terms: Sequence[str]) -> Frequencies:
+    """Those of ``terms``, which are distinct, in the ``terms`` of candidates, of which there is at least one."""
     column = {term: at for at, term in enumerate(terms)}
-    fields = [read_fields(fragment.terms) for fragment in fragments]
+    fields = [read_fields(one) for one in written]
     bodies = [field.body for field in fields]
     texts = [*bodies, *(field.near for field in fields), *(field.far for field in fields)]
     counts, sizes = _counts(texts, column)
     (own, near, far), (lengths, near_lengths, far_lengths) = np.split(counts, 3), np.split(sizes, 3)
     among = (own > 0).sum(axis=0)
-    size = COLLECTION * len(fragments)
+    size = COLLECTION * len(fields)
     return Frequencies(
         window=_saturated(own + NEAR * near + FAR * far, lengths + NEAR * near_lengths + FAR * far_lengths),
         idf=np.log1p((size - among + 0.5) / (among + 0.5)),

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aethergrid_pipelines.query.features import Candidate, features, sessions
+from aethergrid_pipelines.query.features import features, sessions
 from aethergrid_pipelines.query.question import Question
 from aethergrid_pipelines.query.weights import WEIGHTS
+from aethergrid_pipelines.stores.vectors import Candidate
 
 CANDIDATES = 100
 """How many of the best each side contributes. On LoCoMo (Maharana et al., 2024) they hold 96.6 % of the evidence, 150
@@ -67,11 +68,11 @@ def rank(
     names = list(weights)
     parts = np.stack([weights[name] * figures[name] for name in names], axis=1)
     if recency is not None:
-        parts *= np.array([[recency.factor(candidate.fragment.timestamp)] for candidate in candidates])
+        parts *= np.array([[recency.factor(candidate.timestamp)] for candidate in candidates])
     scores = parts.sum(axis=1)
     order = _order(scores, candidates)
     if question.several:
-        lost = repeated(order, scores, sessions([candidate.fragment for candidate in candidates]))
+        lost = repeated(order, scores, sessions(candidates))
         names, parts, scores = [*names, "same_session"], np.column_stack((parts, -lost)), scores - lost
         order = _order(scores, candidates)
     rows = parts.tolist()
@@ -94,7 +95,7 @@ def _order(scores: NDArray[np.float64], candidates: Sequence[Candidate]) -> list
     rounded = [-float(f"{score:.9g}") for score in scores.tolist()]
     return sorted(
         range(len(candidates)),
-        key=lambda at: (rounded[at], -candidates[at].similarity, candidates[at].fragment.id),
+        key=lambda at: (rounded[at], -candidates[at].similarity, candidates[at].id),
     )
 
 
@@ -102,7 +103,7 @@ def collapse(ranked: Iterable[Ranked]) -> list[Ranked]:
     """Of fragments that say the same (white space and case aside) the best one stays and counts the others."""
     first: dict[str, Ranked] = {}
     for hit in ranked:
-        said = " ".join(hit.candidate.fragment.content.split()).casefold()
+        said = " ".join(hit.candidate.content.split()).casefold()
         kept = first.get(said)
         first[said] = hit if kept is None else replace(kept, duplicates=kept.duplicates + 1)
     return list(first.values())

@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 from aethergrid_pipelines.embedders.protocol import Embedder, EmbedderUnavailable, UnknownEmbedder
 from aethergrid_pipelines.query.answer import clipped, empty_response, response
 from aethergrid_pipelines.query.context import Window, windows
-from aethergrid_pipelines.query.features import Candidate
 from aethergrid_pipelines.query.question import Question, understood
 from aethergrid_pipelines.query.ranking import CANDIDATES, Ranked, Recency, collapse, diversified, rank
 from aethergrid_pipelines.query.records import Filters, SearchRequest, SearchResponse
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.records.ids import DEFAULT_SPACE
-from aethergrid_pipelines.stores.vectors import CollectionMissing, DimensionMismatch, FragmentFilter, VectorStore
+from aethergrid_pipelines.stores.vectors import (
+    Candidates,
+    CollectionMissing,
+    DimensionMismatch,
+    FragmentFilter,
+    VectorStore,
+)
 from aethergrid_pipelines.transform.analyse import query_terms
 
 NO_INDEX = "there is no index yet: import conversations (aethergrid import PATH) and let the assets run"
@@ -84,22 +89,23 @@ class Search:
         collection, name, dimension = active
         with _timed(timings, "total"):
             embedder = self._embedder_of(name, dimension)
-            candidates, vector, counts = self._candidates(collection, embedder, request, timings)
+            candidates, vector = self._candidates(collection, embedder, request, timings)
             with _timed(timings, "rank"):
-                ranked = rank(understood(request.query, now), candidates, vector, recency=_recency(request, now))
+                ranked = rank(understood(request.query, now), candidates.found, vector, recency=_recency(request, now))
                 similar = [hit for hit in ranked if clipped(hit.candidate.similarity) >= request.min_similarity]
-                hits = self._chosen(collection, collapse(similar), request)
+                apart = collapse(similar)
+            with _timed(timings, "fragments"):
+                hits = self._hits(collection, candidates, apart, request)
             shown: list[Fragment] = []
             if request.return_context and hits:
                 with _timed(timings, "context"):
-                    shown = self._context(collection, hits)
-        counts |= {"passed": len(similar)}
+                    shown = self._context(collection, [fragment for _, fragment in hits])
         hint = None if hits else self._hint(collection, candidates)
         return response(
             hits,
             shown if request.return_context else None,
             hint,
-            counts,
+            _counts(candidates, len(similar)),
             timings,
             collection=collection,
             embedder=name,
@@ -107,50 +113,53 @@ class Search:
             highlighted=query_terms(request.query) if request.highlight else None,
         )
 
-    def judged(self, request: SearchRequest) -> tuple[Question, list[Candidate], NDArray[np.float32]]:
+    def judged(self, request: SearchRequest) -> tuple[Question, Candidates, NDArray[np.float32]]:
         """What :func:`~aethergrid_pipelines.query.ranking.rank` is given for a request: question, candidates and
         vector; for fitting and comparing weights. Raises ``CollectionMissing`` where there is no index."""
         active = self._vectors.active()
         if active is None:
             raise CollectionMissing(NO_INDEX)
         collection, name, dimension = active
-        candidates, vector, _ = self._candidates(collection, self._embedder_of(name, dimension), request, {})
+        candidates, vector = self._candidates(collection, self._embedder_of(name, dimension), request, {})
         return understood(request.query, self._clock()), candidates, vector
 
-    def _chosen(self, collection: str, ranked: Sequence[Ranked], request: SearchRequest) -> list[Ranked]:
+    def _hits(
+        self, collection: str, candidates: Candidates, ranked: Sequence[Ranked], request: SearchRequest
+    ) -> list[tuple[Ranked, Fragment]]:
+        """Those that are shown, with their fragments; one that was deleted since is not."""
         if not request.diversity:
-            return list(ranked[: request.max_results])
-        best = ranked[: DIVERSIFIED + request.max_results]
-        fragments = self._vectors.fetch(collection, [hit.candidate.fragment.id for hit in best], with_vectors=True)
-        vectors = {fragment.id: np.asarray(fragment.vector, np.float32) for fragment in fragments}
-        there = [hit for hit in best if hit.candidate.fragment.id in vectors]
-        if not there:
+            chosen = ranked[: request.max_results]
+            there = {one.id: one for one in candidates.whole([hit.candidate.id for hit in chosen])}
+            return [(hit, there[hit.candidate.id]) for hit in chosen if hit.candidate.id in there]
+        ids = [hit.candidate.id for hit in ranked[: DIVERSIFIED + request.max_results]]
+        there = {one.id: one for one in self._vectors.fetch(collection, ids, with_vectors=True)}
+        best = [hit for hit in ranked if hit.candidate.id in there]
+        if not best:
             return []
-        matrix = np.stack([vectors[hit.candidate.fragment.id] for hit in there])
-        return diversified(there, matrix, request.diversity, request.max_results)
+        matrix = np.array([there[hit.candidate.id].vector for hit in best], np.float32)
+        chosen = diversified(best, matrix, request.diversity, request.max_results)
+        return [(hit, there[hit.candidate.id]) for hit in chosen]
 
     def _candidates(
         self, collection: str, embedder: Embedder, request: SearchRequest, timings: Timings
-    ) -> tuple[list[Candidate], NDArray[np.float32], dict[str, int]]:
-        """What either side found, with both scores."""
+    ) -> tuple[Candidates, NDArray[np.float32]]:
         with _timed(timings, "embed"):
             vector = embedder.embed_query(request.query)
         with _timed(timings, "candidates"):
-            both = self._vectors.candidates(
+            candidates = self._vectors.candidates(
                 collection,
                 vector,
                 query_terms(request.query),
                 where=fragment_filter(request.filters, self._space),
                 limit=CANDIDATES,
             )
-        candidates = [Candidate(one.fragment, one.similarity, one.lexical) for one in both.found]
-        return candidates, vector, {"dense": both.dense, "lexical": both.lexical, "both": len(candidates)}
+        return candidates, vector
 
-    def _context(self, collection: str, hits: Sequence[Ranked]) -> list[Fragment]:
+    def _context(self, collection: str, hits: Sequence[Fragment]) -> list[Fragment]:
         def read(window: Window) -> list[Fragment]:
             return self._vectors.neighbours(collection, window.conversation_id, window.first, window.last)
 
-        found = self._threads.map(read, windows(hit.candidate.fragment for hit in hits))
+        found = self._threads.map(read, windows(hits))
         return [fragment for part in found for fragment in part]
 
     def _embedder_of(self, name: str, dimension: int) -> Embedder:
@@ -181,8 +190,8 @@ class Search:
             "(aethergrid process) to build the index of the new one"
         )
 
-    def _hint(self, collection: str, candidates: Sequence[Candidate]) -> str:
-        if candidates:
+    def _hint(self, collection: str, candidates: Candidates) -> str:
+        if candidates.found:
             return NOT_SIMILAR
         return NO_MATCH if self._vectors.count(collection) else NO_INDEX
 
@@ -200,6 +209,15 @@ def fragment_filter(filters: Filters, space: str) -> FragmentFilter:
         after=filters.after,
         before=filters.before,
     )
+
+
+def _counts(candidates: Candidates, passed: int) -> dict[str, int]:
+    return {
+        "dense": candidates.dense,
+        "lexical": candidates.lexical,
+        "both": len(candidates.found),
+        "passed": passed,
+    }
 
 
 def _recency(request: SearchRequest, now: dt.datetime) -> Recency | None:

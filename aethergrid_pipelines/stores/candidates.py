@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.stores.vectors import ALIAS, DimensionMismatch
 
@@ -48,6 +51,13 @@ def best(search: Callable[[int], list[Placed]], limit: int) -> list[Placed]:
         if exhausted or found[-1].rank[0] > found[limit - 1].rank[0]:
             return found[:limit]
         asked = min(asked * 4, limit + MOST_TIED)
+
+
+def cosines(matrix: NDArray[np.float32], query: NDArray[np.float32]) -> list[float]:
+    """The cosine similarity −1…1 of ``query``, shape (dimension,), to each row of ``matrix``, (rows, dimension)."""
+    lengths = np.linalg.norm(matrix, axis=1) * float(np.linalg.norm(query))
+    found: list[float] = np.clip(matrix @ query / np.maximum(lengths, 1e-12), -1.0, 1.0).tolist()
+    return found
 
 
 def distinct(terms: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Candidates of both sides from one version of a LanceDB table.
 
 To read whole rows takes longer than to find them: 14 ms for 190 rows of 25 columns among 100,000, against 3 and 8 for
-the two sides. So both sides find places of rows first, at the same time, and each row is read once.
+the two sides. So both sides find places of rows first, at the same time, then what ranking needs of each is read once.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aethergrid_pipelines.stores.candidates import best
-from aethergrid_pipelines.stores.lancedb_rows import SEARCHED, to_fragments
+from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.stores.candidates import best, cosines
+from aethergrid_pipelines.stores.lancedb_rows import SEARCHED, to_candidates, to_fragments
 from aethergrid_pipelines.stores.lancedb_tables import present, vector_segments
 from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS
-from aethergrid_pipelines.stores.vectors import Candidates, Compared
+from aethergrid_pipelines.stores.vectors import RANKED, Candidates
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
@@ -76,12 +77,10 @@ def full_text(words: str) -> Any:
     return match(words, SEARCHED)
 
 
-def cosines(rows: Any, query: NDArray[np.float32], *, by: str = "_rowid") -> dict[Any, float]:
+def compared(rows: Any, query: NDArray[np.float32], *, by: str = "_rowid") -> dict[Any, float]:
     """The cosine similarity of ``query`` to each row of a result with ``vector``, by another column of it."""
     matrix = rows.column("vector").combine_chunks().flatten().to_numpy().reshape(rows.num_rows, len(query))
-    lengths = np.linalg.norm(matrix, axis=1) * float(np.linalg.norm(query))
-    scores = np.clip(matrix @ query / np.maximum(lengths, 1e-12), -1.0, 1.0)
-    return dict(zip(rows.column(by).to_pylist(), scores.tolist(), strict=True))
+    return dict(zip(rows.column(by).to_pylist(), cosines(matrix, query), strict=True))
 
 
 def similarities(rows: Any) -> list[float]:
@@ -98,8 +97,10 @@ def both_sides(
     passing: Expr,
     limit: int,
     threads: ThreadPoolExecutor,
+    fetch: Callable[[Sequence[str]], list[Fragment]],
 ) -> Candidates:
-    """The best ``limit`` of either side with both scores; without ``words`` those of one side."""
+    """The best ``limit`` of either side with both scores; without ``words`` those of one side. ``fetch`` gives
+    fragments by id from the latest version."""
 
     def find_near(count: int, columns: Sequence[str]) -> list[Place]:
         rows = nearest(table, query, passing, count, columns)
@@ -116,14 +117,22 @@ def both_sides(
         matches = {place.row: place.score for place in side.result()}
     missing = list(matches.keys() - near.keys())
     vectors = threads.submit(_take, table, missing, ["vector"])
-    whole = _take(table, [*near, *missing], present(table))
-    compared = near | cosines(vectors.result(), query)
-    rows = whole.column("_rowid").to_pylist()
-    found = [
-        Compared(fragment, compared[row], matches.get(row, 0.0))
-        for row, fragment in zip(rows, to_fragments(whole), strict=True)
-    ]
-    return Candidates(found, len(near), len(matches))
+    read = _take(table, [*near, *missing], present(table, RANKED))
+    similarity = near | compared(vectors.result(), query)
+    rows = read.column("_rowid").to_pylist()
+    found = to_candidates(read, [similarity[row] for row in rows], [matches.get(row, 0.0) for row in rows])
+    row_of = {one.id: row for one, row in zip(found, rows, strict=True)}
+
+    def whole(ids: Sequence[str]) -> list[Fragment]:
+        try:
+            taken = to_fragments(_take(table, [row_of[id_] for id_ in ids], present(table)))
+        except (RuntimeError, OSError, ValueError):
+            # A purge has removed the files of the version that was searched.
+            return fetch(ids)
+        by_id = {fragment.id: fragment for fragment in taken}
+        return [by_id[id_] for id_ in ids]
+
+    return Candidates(found, len(near), len(matches), whole)
 
 
 def _best(find: Callable[[int, Sequence[str]], list[Place]], limit: int) -> list[Place]:

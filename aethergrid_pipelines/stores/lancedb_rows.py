@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.vectors import FragmentFilter
+from aethergrid_pipelines.stores.vectors import RANKED, Candidate, FragmentFilter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,6 +72,13 @@ def to_fragments(rows: pa.Table) -> list[Fragment]:
     """Fragments of a result; columns that are no field of a fragment are passed over."""
     table = rows.select([name for name in rows.column_names if name in Fragment.model_fields])
     return _FRAGMENTS.validate_python(table.to_pylist())
+
+
+def to_candidates(rows: pa.Table, similarities: Sequence[float], lexical: Sequence[float]) -> list[Candidate]:
+    """Candidates of a result, with the scores of its rows; a text that an older version did not write is empty."""
+    there = set(rows.column_names)
+    read = [rows.column(name).to_pylist() if name in there else [""] * rows.num_rows for name in RANKED]
+    return [Candidate(*values) for values in zip(*read, similarities, lexical, strict=True)]
 
 
 def utc(moment: dt.datetime) -> dt.datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from aethergrid_pipelines.stores.candidates import best, distinct, latest, physi
 from aethergrid_pipelines.stores.collections_file import CollectionsFile
 from aethergrid_pipelines.stores.lancedb_candidates import (
     both_sides,
-    cosines,
+    compared,
     full_text,
     matching,
     nearest,
@@ -25,7 +26,7 @@ from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, any_of, condition,
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, present
 from aethergrid_pipelines.stores.lancedb_upkeep import optimise, refresh
 from aethergrid_pipelines.stores.lancedb_writes import replace
-from aethergrid_pipelines.stores.vectors import Candidate, Candidates, DimensionMismatch, FragmentFilter, OptimiseReport
+from aethergrid_pipelines.stores.vectors import Candidates, DimensionMismatch, FragmentFilter, OptimiseReport, Scored
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
@@ -130,21 +131,19 @@ class LanceVectorStore:
         found: dict[str, float] = {}
         for some in any_of("id", ids):
             rows = self._rows(collection, some, ["id", "vector"])
-            found |= cosines(rows, query, by="id")
+            found |= compared(rows, query, by="id")
         return found
 
     def count(self, collection: str) -> int:
         return int(self._read(collection, lambda table: table.count_rows()))
 
-    def dense(
-        self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int
-    ) -> list[Candidate]:
+    def dense(self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int) -> list[Scored]:
         """See the protocol. Exact where at most ``EXACT_ROWS`` rows pass the filter; scores are always exact."""
         query, passing = self._query_vector(collection, vector), condition(where)
 
-        def search(count: int) -> list[Candidate]:
+        def search(count: int) -> list[Scored]:
             rows = self._searched(collection, lambda table: nearest(table, query, passing, count, present(table)))
-            return [Candidate(*pair) for pair in zip(to_fragments(rows), similarities(rows), strict=True)]
+            return [Scored(*pair) for pair in zip(to_fragments(rows), similarities(rows), strict=True)]
 
         return best(search, limit)
 
@@ -155,7 +154,7 @@ class LanceVectorStore:
         *,
         where: FragmentFilter,
         limit: int,
-    ) -> list[Candidate]:
+    ) -> list[Scored]:
         with self._tables.reachable():
             self._catalog.resolve(collection)
         words = " ".join(distinct(terms))
@@ -163,10 +162,10 @@ class LanceVectorStore:
             return []
         query, passing = full_text(words), condition(where)
 
-        def search(count: int) -> list[Candidate]:
+        def search(count: int) -> list[Scored]:
             rows = self._searched(collection, lambda table: matching(table, query, passing, count, present(table)))
             scores = rows.column("_score").to_pylist()
-            return [Candidate(*pair) for pair in zip(to_fragments(rows), scores, strict=True)]
+            return [Scored(*pair) for pair in zip(to_fragments(rows), scores, strict=True)]
 
         return best(search, limit)
 
@@ -182,7 +181,8 @@ class LanceVectorStore:
         query, passing, words = self._query_vector(collection, vector), condition(where), " ".join(distinct(terms))
 
         def search(table: Table) -> Candidates:
-            return both_sides(table, query, words, passing=passing, limit=limit, threads=self._threads)
+            fetch = partial(self.fetch, collection)
+            return both_sides(table, query, words, passing=passing, limit=limit, threads=self._threads, fetch=fetch)
 
         found: Candidates = self._searched(collection, search)
         return found

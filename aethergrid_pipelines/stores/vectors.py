@@ -4,8 +4,8 @@ Ranking is not done here: both implementations deliver candidates, :mod:`aetherg
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,7 +41,7 @@ class FragmentFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Scored:
     """A fragment (without its vector) and its score: cosine similarity −1…1, or BM25 ≥ 0."""
 
     fragment: Fragment
@@ -54,22 +54,39 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A fragment (without its vector) with both scores: cosine similarity −1…1, and BM25 ≥ 0, which is 0 for one that
-    is not among the best by its terms."""
+class Candidate:
+    """What ranking reads of a fragment, by the names of its fields, and both its scores: cosine similarity −1…1, and
+    BM25 ≥ 0, which is 0 for one that is not among the best by its terms."""
 
-    fragment: Fragment
+    id: str
+    conversation_id: str
+    timestamp: dt.datetime
+    speaker: str | None
+    source_model: str | None
+    content: str
+    terms: str
+    surroundings: str
+    traits: str
     similarity: float
     lexical: float
 
 
+RANKED = tuple(one.name for one in fields(Candidate) if one.name not in ("similarity", "lexical"))
+"""The fields of a fragment that a :class:`Candidate` has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What both sides found together, each once, and how many either side found."""
+    """What both sides found together, each once, and how many either side found.
 
-    found: list[Compared]
+    ``whole`` gives the fragments (without vectors) of some of them by their ids, in that order: to read all of each
+    candidate takes longer than to find them, and few are shown. One that was deleted since may be missing.
+    """
+
+    found: list[Candidate]
     dense: int
     lexical: int
+    whole: Callable[[Sequence[str]], list[Fragment]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +148,7 @@ class VectorStore(Protocol):
         """How many fragments the collection holds."""
         ...
 
-    def dense(
-        self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int
-    ) -> list[Candidate]:
+    def dense(self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int) -> list[Scored]:
         """The nearest fragments by cosine similarity, best first. Raises :class:`DimensionMismatch`."""
         ...
 
@@ -144,7 +159,7 @@ class VectorStore(Protocol):
         *,
         where: FragmentFilter,
         limit: int,
-    ) -> list[Candidate]:
+    ) -> list[Scored]:
         """The best fragments by BM25 (k1 1.2, b 0.75) over their ``terms``, any of ``terms`` may match, best first.
         ``terms`` went through the same analysis as those of fragments and are taken literally; one that is given twice
         counts once."""

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from aethergrid_pipelines.stores.candidates import best
-from aethergrid_pipelines.stores.vectors import Candidate, Candidates, Compared
+from aethergrid_pipelines.records.flow import Fragment
+from aethergrid_pipelines.stores.candidates import best, cosines
+from aethergrid_pipelines.stores.vectors import Candidates
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
 from aethergrid_pipelines.stores.weaviate_pages import uuids
-from aethergrid_pipelines.stores.weaviate_schema import BM25_K1, SEARCHED, to_fragment
+from aethergrid_pipelines.stores.weaviate_schema import (
+    BM25_K1,
+    RANKING,
+    SEARCHED,
+    VECTOR,
+    to_candidate,
+    to_fragment,
+)
 
 if TYPE_CHECKING:
     from weaviate.collections.classes.filters import _Filters
+    from weaviate.collections.classes.internal import Object
+
+    Properties = list[str] | None
 
 ROWS_AT_ONCE = 500
 THREADS = 16
@@ -26,45 +38,60 @@ THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The id of an object, and its score by BM25."""
+    """The id of an object, its score, and what else of it was asked for."""
 
     id: str
     score: float
+    properties: Mapping[str, Any]
+    vector: Sequence[float]
 
     @property
     def rank(self) -> tuple[float, str]:
-        """As of a :class:`~aethergrid_pipelines.stores.vectors.Candidate`."""
+        """As of a :class:`~aethergrid_pipelines.stores.vectors.Scored`."""
         return -self.score, self.id
 
 
 class WeaviateSearch:
-    """Thread-safe. ``name`` is a collection that is there; ``query`` has its dimension."""
+    """Thread-safe. ``name`` is a collection that is there; ``query`` has its dimension; ``properties`` are those that
+    are read, ``None`` for all."""
 
     def __init__(self, connection: WeaviateConnection) -> None:
         self._connection = connection
         # Whatever runs on these threads waits for the server only, never for another one of them.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="weaviate")
 
-    def nearest(self, name: str, query: list[float], passing: _Filters, limit: int) -> list[Candidate]:
+    def nearest(
+        self, name: str, query: list[float], passing: _Filters, limit: int, *, properties: Properties = None
+    ) -> list[Match]:
         """The best by cosine similarity: exact where at most 40,000 rows pass the filter; scores are always exact."""
         from weaviate.classes.query import MetadataQuery
 
-        def search(count: int) -> list[Candidate]:
+        def search(count: int) -> list[Match]:
             with self._connection.client() as client:
                 answer = client.collections.use(name).query.near_vector(
                     near_vector=query,
                     filters=passing,
                     limit=count,
                     return_metadata=MetadataQuery(distance=True),
+                    return_properties=properties,
                 )
             return [
-                Candidate(to_fragment(one.uuid, one.properties), _similarity(one.metadata.distance))
+                Match(str(one.uuid), _similarity(one.metadata.distance), one.properties, _vector(one))
                 for one in answer.objects
             ]
 
         return best(search, limit)
 
-    def matching(self, name: str, words: str, passing: _Filters, limit: int) -> list[Match]:
+    def matching(
+        self,
+        name: str,
+        words: str,
+        passing: _Filters,
+        limit: int,
+        *,
+        properties: Properties = None,
+        with_vectors: bool = False,
+    ) -> list[Match]:
         """The best by BM25."""
         from weaviate.classes.query import MetadataQuery
 
@@ -76,17 +103,20 @@ class WeaviateSearch:
                     filters=passing,
                     limit=count,
                     return_metadata=MetadataQuery(score=True),
-                    return_properties=[],
+                    return_properties=properties,
+                    include_vector=with_vectors,
                 )
-            return [Match(str(one.uuid), _bm25(one.metadata.score)) for one in answer.objects]
+            return [
+                Match(str(one.uuid), _bm25(one.metadata.score), one.properties, _vector(one)) for one in answer.objects
+            ]
 
         return best(search, limit) if words else []
 
-    def compared(self, name: str, ids: Sequence[str], query: list[float], *, whole: bool) -> list[tuple[Any, float]]:
-        """Those that exist among ``ids``, ``whole`` or with nothing but their id, and their cosine similarity."""
+    def compared(self, name: str, ids: Sequence[str], query: list[float]) -> dict[str, float]:
+        """The cosine similarity of those that exist among ``ids``."""
         from weaviate.classes.query import Filter, MetadataQuery
 
-        found: list[tuple[Any, float]] = []
+        found: dict[str, float] = {}
         for part in _parts(uuids(ids)):
             with self._connection.client() as client:
                 # So few rows that pass a filter are compared one by one, hence exactly.
@@ -95,27 +125,47 @@ class WeaviateSearch:
                     filters=Filter.by_id().contains_any(part),
                     limit=len(part),
                     return_metadata=MetadataQuery(distance=True),
-                    return_properties=None if whole else [],
+                    return_properties=[],
                 )
-            found += [(one, _similarity(one.metadata.distance)) for one in answer.objects]
+            found.update((str(one.uuid), _similarity(one.metadata.distance)) for one in answer.objects)
         return found
 
-    def both_sides(self, name: str, query: list[float], words: str, *, passing: _Filters, limit: int) -> Candidates:
-        """The best of either side with both scores. To read some rows twice takes less time than to wait for the other
-        side first."""
-        side = self._threads.submit(partial(self.nearest, name, query, passing, limit))
+    def fetch(self, name: str, ids: Sequence[str], *, with_vectors: bool = False) -> list[Fragment]:
+        """The fragments that exist among ``ids``, in their order."""
+        from weaviate.classes.query import Filter
+
+        found: dict[str, Fragment] = {}
+        for part in _parts(uuids(ids)):
+            with self._connection.client() as client:
+                answer = client.collections.use(name).query.fetch_objects(
+                    filters=Filter.by_id().contains_any(part), limit=len(part), include_vector=with_vectors
+                )
+            for one in answer.objects:
+                found[str(one.uuid)] = to_fragment(one.uuid, one.properties, _vector(one))
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def both_sides(
+        self, name: str, query: NDArray[np.float32], words: str, *, passing: _Filters, limit: int
+    ) -> Candidates:
+        """The best of either side with both scores, read as far as ranking needs them: each property of an object
+        takes the client some three microseconds. Matches come with their vectors, which are compared here: that takes
+        less time than to ask for them again."""
+        read = list(RANKING)
+        side = self._threads.submit(
+            partial(self.nearest, name, query.tolist(), passing, limit, properties=read),
+        )
         try:
-            matches = {match.id: match.score for match in self.matching(name, words, passing, limit)}
-            compared = self.compared(name, list(matches), query, whole=True)
+            matches = self.matching(name, words, passing, limit, properties=read, with_vectors=True)
         finally:
             near = side.result()
-        found = [Compared(hit.fragment, hit.score, matches.get(hit.fragment.id, 0.0)) for hit in near]
-        there = {hit.fragment.id for hit in near}
-        for one, similarity in compared:
-            if str(one.uuid) not in there:
-                fragment = to_fragment(one.uuid, one.properties)
-                found.append(Compared(fragment, similarity, matches[fragment.id]))
-        return Candidates(found, len(near), len(matches))
+        lexical = {match.id: match.score for match in matches}
+        similarity = _compared(matches, query) | {match.id: match.score for match in near}
+        each = {one.id: one.properties for one in (*matches, *near)}
+        found = [
+            to_candidate(id_, properties, similarity=similarity[id_], lexical=lexical.get(id_, 0.0))
+            for id_, properties in each.items()
+        ]
+        return Candidates(found, len(near), len(matches), partial(self.fetch, name))
 
     def close(self) -> None:
         """End the threads; idempotent."""
@@ -126,11 +176,23 @@ def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
     return [items[start : start + ROWS_AT_ONCE] for start in range(0, len(items), ROWS_AT_ONCE)]
 
 
+def _compared(matches: Sequence[Match], query: NDArray[np.float32]) -> dict[str, float]:
+    if not matches:
+        return {}
+    matrix = np.array([match.vector for match in matches], dtype=np.float32)
+    return dict(zip((match.id for match in matches), cosines(matrix, query), strict=True))
+
+
+def _vector(one: Object[Any, Any]) -> list[float]:
+    vector: Any = one.vector.get(VECTOR)
+    return vector or []
+
+
 def _similarity(distance: float | None) -> float:
     """Cosine similarity from the distance that was asked for; rounding must not carry it beyond 1."""
     if distance is None:
         raise ValueError("the server gave no distance")
-    return float(np.clip(1.0 - distance, -1.0, 1.0))
+    return min(1.0, max(-1.0, 1.0 - distance))
 
 
 def _bm25(score: float | None) -> float:

@@ -14,12 +14,12 @@ from aethergrid_pipelines.stores.candidates import distinct, latest, physical_na
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 from aethergrid_pipelines.stores.vectors import (
     ALIAS,
-    Candidate,
     Candidates,
     CollectionMissing,
     DimensionMismatch,
     FragmentFilter,
     OptimiseReport,
+    Scored,
 )
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
 from aethergrid_pipelines.stores.weaviate_pages import all_ids, ids_of, in_order, uuids
@@ -156,21 +156,10 @@ class WeaviateVectorStore:
         return ids_of(self._connection, name, list(conversation_ids))
 
     def fetch(self, collection: str, ids: Sequence[str], *, with_vectors: bool = False) -> list[Fragment]:
-        from weaviate.classes.query import Filter
-
         name = self._name(collection)
-        there = uuids(ids)
-        found: dict[str, Fragment] = {}
         with self._connection.client() as client:
-            query = client.collections.use(name).query
             self._describe(client, name)
-            for start in range(0, len(there), ROWS_AT_ONCE):
-                some = Filter.by_id().contains_any(there[start : start + ROWS_AT_ONCE])
-                answer = query.fetch_objects(filters=some, limit=ROWS_AT_ONCE, include_vector=with_vectors)
-                for one in answer.objects:
-                    vector: Any = one.vector.get(VECTOR) if with_vectors else None
-                    found[str(one.uuid)] = to_fragment(one.uuid, one.properties, vector)
-        return [found[id_] for id_ in ids if id_ in found]
+        return self._search.fetch(name, ids, with_vectors=with_vectors)
 
     def neighbours(self, collection: str, conversation_id: str, first: int, last: int) -> list[Fragment]:
         name = self._name(collection)
@@ -181,8 +170,7 @@ class WeaviateVectorStore:
 
     def similarities(self, collection: str, ids: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float]:
         name, query = self._name(collection), self._query_vector(collection, vector)
-        found = self._search.compared(name, ids, query, whole=False)
-        return {str(one.uuid): similarity for one, similarity in found}
+        return self._search.compared(name, ids, query.tolist())
 
     def count(self, collection: str) -> int:
         name = self._name(collection)
@@ -190,12 +178,11 @@ class WeaviateVectorStore:
             self._describe(client, name)
             return client.collections.use(name).aggregate.over_all(total_count=True).total_count or 0
 
-    def dense(
-        self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int
-    ) -> list[Candidate]:
+    def dense(self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int) -> list[Scored]:
         """See the protocol. Exact where at most 40,000 rows pass the filter; scores are always exact."""
         query = self._query_vector(collection, vector)
-        return self._search.nearest(self._name(collection), query, condition(where), limit)
+        found = self._search.nearest(self._name(collection), query.tolist(), condition(where), limit)
+        return [Scored(to_fragment(match.id, match.properties), match.score) for match in found]
 
     def lexical(
         self,
@@ -204,14 +191,13 @@ class WeaviateVectorStore:
         *,
         where: FragmentFilter,
         limit: int,
-    ) -> list[Candidate]:
+    ) -> list[Scored]:
         name = self._name(collection)
         with self._connection.client() as client:
             if name not in self._known:
                 self._describe(client, name)
         found = self._search.matching(name, " ".join(distinct(terms)), condition(where), limit)
-        there = {fragment.id: fragment for fragment in self.fetch(name, [match.id for match in found])}
-        return [Candidate(there[match.id], match.score) for match in found if match.id in there]
+        return [Scored(to_fragment(match.id, match.properties), match.score) for match in found]
 
     def candidates(
         self,
@@ -252,7 +238,7 @@ class WeaviateVectorStore:
     def _name(self, collection: str) -> str:
         return self._alias if collection == ALIAS else collection
 
-    def _query_vector(self, collection: str, vector: NDArray[np.float32]) -> list[float]:
+    def _query_vector(self, collection: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         name = self._name(collection)
         with self._connection.client() as client:
             _, dimension = self._known.get(name) or self._describe(client, name)
@@ -261,8 +247,7 @@ class WeaviateVectorStore:
                 _, dimension = self._describe(client, name)
         if vector.shape != (dimension,):
             raise DimensionMismatch(f"a vector of shape {vector.shape}; {collection} has {dimension} dimensions")
-        given: list[float] = vector.astype(np.float32).tolist()
-        return given
+        return np.asarray(vector, dtype=np.float32)
 
     def _there(self, client: WeaviateClient, collection: str) -> tuple[str, int] | None:
         try:

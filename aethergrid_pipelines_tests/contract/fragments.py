@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.vectors import FragmentFilter
+from aethergrid_pipelines.stores.vectors import RANKED, Candidate, FragmentFilter
 
 DIMENSION = 16
 EMBEDDER = "test-embedder"
@@ -51,3 +51,8 @@ def fragment(number: int, **given: Any) -> Fragment:
         "vector": unit_vectors(1, seed=number)[0].tolist(),
     }
     return Fragment.model_validate({**values, **given})
+
+
+def as_candidate(found: Fragment, similarity: float, lexical: float) -> Candidate:
+    """What ranking reads of a fragment, with its scores."""
+    return Candidate(**found.model_dump(include=set(RANKED)), similarity=similarity, lexical=lexical)

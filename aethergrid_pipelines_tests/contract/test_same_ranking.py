@@ -14,7 +14,7 @@ from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.query.ranking import rank
 from aethergrid_pipelines.query.records import SearchRequest
 from aethergrid_pipelines.query.search import Search
-from aethergrid_pipelines.stores.vectors import VectorStore
+from aethergrid_pipelines.stores.vectors import RANKED, Candidate, VectorStore
 from aethergrid_pipelines_tests.contract.vector_stores import opened
 from aethergrid_pipelines_tests.opened import place
 from aethergrid_pipelines_tests.services import service
@@ -65,6 +65,10 @@ def copy(source: VectorStore, target: VectorStore, name: str, embedder: Embedder
     assert target.count(name) == len(ids) > 700
 
 
+def as_read(candidate: Candidate) -> dict[str, object]:
+    return {name: getattr(candidate, name) for name in RANKED}
+
+
 def overlap(one: Sequence[str], other: Sequence[str]) -> float:
     return len(set(one) & set(other)) / max(len(one), len(other), 1)
 
@@ -77,16 +81,18 @@ def test_the_same_candidates_are_ranked_in_the_same_order(pair: Pair) -> None:
     for question in pair.questions:
         request = SearchRequest(query=question)
         (asked, lance, vector), (_, weaviate, _) = pair.lancedb.judged(request), pair.weaviate.judged(request)
-        one, other = ({found.fragment.id: found for found in side} for side in (lance, weaviate))
+        one, other = ({found.id: found for found in side.found} for side in (lance, weaviate))
         common = one.keys() & other.keys()
         orders = [
-            [hit.candidate.fragment.id for hit in rank(asked, [side[id_] for id_ in sorted(common)], vector)]
+            [hit.candidate.id for hit in rank(asked, [side[id_] for id_ in sorted(common)], vector)]
             for side in (one, other)
         ]
 
         assert len(common) >= 0.99 * max(len(one), len(other)), question
         assert all(one[id_].similarity == pytest.approx(other[id_].similarity, abs=1e-5) for id_ in common)
-        assert all(one[id_].fragment.payload() == other[id_].fragment.payload() for id_ in common)
+        assert all(as_read(one[id_]) == as_read(other[id_]) for id_ in common)
+        payloads = [[row.payload() for row in side.whole(sorted(common))] for side in (lance, weaviate)]
+        assert payloads[0] == payloads[1]
         assert orders[0] == orders[1], question
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aethergrid_pipelines.stores.vectors import DimensionMismatch, FragmentFilter
+from aethergrid_pipelines.stores.vectors import RANKED, DimensionMismatch, FragmentFilter
 from aethergrid_pipelines.transform.window import LexicalFields
 from aethergrid_pipelines_tests.contract.fragments import (
     EVERYTHING,
@@ -102,7 +102,7 @@ def test_candidates_are_what_both_sides_find_with_both_scores(vectors: Opened) -
         matches = vectors.store.lexical(name, terms, where=where, limit=30)
         found = vectors.store.candidates(name, query, terms, where=where, limit=30)
 
-        by_id = {one.fragment.id: one for one in found.found}
+        by_id = {one.id: one for one in found.found}
         ids = {hit.fragment.id for hit in (*near, *matches)}
         assert (found.dense, found.lexical, len(found.found)) == (len(near), len(matches), len(ids))
         assert by_id.keys() == ids
@@ -111,14 +111,28 @@ def test_candidates_are_what_both_sides_find_with_both_scores(vectors: Opened) -
         scores = dict.fromkeys(ids, 0.0) | {hit.fragment.id: hit.score for hit in matches}
         assert {id_: one.lexical for id_, one in by_id.items()} == pytest.approx(scores, rel=1e-5)
         there = {hit.fragment.id: hit.fragment for hit in (*near, *matches)}
-        assert {id_: one.fragment for id_, one in by_id.items()} == there
+        assert found.whole(sorted(there)) == [there[id_] for id_ in sorted(there)]
+        for id_, one in by_id.items():
+            assert {name: getattr(one, name) for name in RANKED} == there[id_].model_dump(include=set(RANKED))
+
+
+def test_a_candidate_that_was_purged_since_is_left_out_of_the_whole_fragments(vectors: Opened) -> None:
+    name = vectors.collection()
+    rows = [fragment(n, terms="shared") for n in range(5)]
+    vectors.store.upsert(name, rows)
+    found = vectors.store.candidates(name, unit_vectors(1)[0], ["shared"], where=EVERYTHING, limit=5)
+    vectors.store.delete(name, [rows[3].id])
+    vectors.store.optimise(name, purge=True)
+
+    left = [rows[n] for n in (4, 0, 2)]
+    assert found.whole([rows[n].id for n in (4, 3, 0, 2)]) == vectors.store.fetch(name, [row.id for row in left])
 
 
 def test_candidates_of_an_empty_collection_are_none(vectors: Opened) -> None:
     name = vectors.collection()
     found = vectors.store.candidates(name, unit_vectors(1)[0], ["word"], where=EVERYTHING, limit=5)
 
-    assert (found.found, found.dense, found.lexical) == ([], 0, 0)
+    assert (found.found, found.dense, found.lexical, found.whole([])) == ([], 0, 0, [])
     with pytest.raises(DimensionMismatch):
         vectors.store.candidates(name, unit_vectors(1, dimension=8)[0], ["word"], where=EVERYTHING, limit=5)
 

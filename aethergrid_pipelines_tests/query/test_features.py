@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aethergrid_pipelines.query.features import Candidate, features
+from aethergrid_pipelines.query.features import features
 from aethergrid_pipelines.query.question import understood
 from aethergrid_pipelines.query.synonyms import synonyms
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.transform.surroundings import surroundings
 from aethergrid_pipelines.transform.window import LexicalFields
-from aethergrid_pipelines_tests.contract.fragments import DIMENSION, START, fragment, unit_vectors
+from aethergrid_pipelines_tests.contract.fragments import DIMENSION, START, as_candidate, fragment, unit_vectors
 
 NOW = dt.datetime(2026, 10, 14, tzinfo=dt.UTC)
 VECTOR = unit_vectors(1, seed=5)[0]
@@ -20,7 +20,7 @@ VECTOR = unit_vectors(1, seed=5)[0]
 
 def figures(question: str, *given: dict[str, Any]) -> dict[str, list[float]]:
     rows = [_row(n, **{"body": "word", "speaker": None, "source_model": None, **one}) for n, one in enumerate(given)]
-    found = features(understood(question, NOW), [Candidate(row, 0.5, 0.0) for row in rows], VECTOR)
+    found = features(understood(question, NOW), [as_candidate(row, 0.5, 0.0) for row in rows], VECTOR)
     return {name: column.tolist() for name, column in found.items()}
 
 
