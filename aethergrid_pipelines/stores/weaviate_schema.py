@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.vectors import RANKED, Candidate, FragmentFilter
+from aethergrid_pipelines.stores.vectors import RANKED, FragmentFilter
 
 if TYPE_CHECKING:
     from weaviate.client import WeaviateClient
@@ -50,16 +50,14 @@ PROPERTIES = {
     "originLine": "origin_line",
     "runId": "run_id",
 }
-RANKING = {name: field for name, field in PROPERTIES.items() if field in RANKED}
-"""What a candidate has."""
+RANKING = tuple(name for name, field in PROPERTIES.items() if field in RANKED)
+"""What is read of a candidate."""
 
 SEARCHED = "terms"
 EXACT = frozenset({"conversationId", "messageId", "sourceModel", "topic", "taskType", "space", "role", "source"})
 WHOLE_NUMBERS = frozenset({"tokensUsed", "ordinal", "originLine"})
 RANGES = frozenset({"timestamp", "ordinal"})
 OPTIONAL_TEXT = frozenset({"speaker", "sourceModel", "title"})
-TEXTS = ("content", "terms", "surroundings", "traits")
-"""Of those of a candidate. Weaviate gives an empty text back as none, and so what an older version did not write."""
 
 
 def create(client: WeaviateClient, collection: str, *, dimension: int, embedder: str) -> None:
@@ -143,14 +141,6 @@ def to_fragment(uuid: object, properties: Mapping[str, Any], vector: list[float]
     # What an older version did not write is left to the field's default.
     there = {field: value for field, value in values.items() if value is not None}
     return Fragment.model_validate({**there, "id": str(uuid), "vector": vector or []})
-
-
-def to_candidate(uuid: str, properties: Mapping[str, Any], *, similarity: float, lexical: float) -> Candidate:
-    """The candidate of an object that was read with the properties of :data:`RANKING`."""
-    values: dict[str, Any] = {field: properties.get(name) for name, field in RANKING.items()}
-    for field in TEXTS:
-        values[field] = values[field] or ""
-    return Candidate(id=uuid, similarity=similarity, lexical=lexical, **values)
 
 
 def utc(moment: dt.datetime) -> dt.datetime:

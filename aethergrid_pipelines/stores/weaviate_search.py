@@ -1,101 +1,53 @@
-"""What a search asks of Weaviate: the nearest vectors, the best matches, some rows compared."""
+"""What is asked of Weaviate: the nearest vectors, the best matches, some rows compared or read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.candidates import best, cosines
-from aethergrid_pipelines.stores.vectors import Candidates
+from aethergrid_pipelines.stores.candidates import best
+from aethergrid_pipelines.stores.vectors import Scored
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
 from aethergrid_pipelines.stores.weaviate_pages import uuids
-from aethergrid_pipelines.stores.weaviate_schema import (
-    BM25_K1,
-    RANKING,
-    SEARCHED,
-    VECTOR,
-    to_candidate,
-    to_fragment,
-)
+from aethergrid_pipelines.stores.weaviate_schema import BM25_K1, SEARCHED, VECTOR, to_fragment
 
 if TYPE_CHECKING:
     from weaviate.collections.classes.filters import _Filters
-    from weaviate.collections.classes.internal import Object
-
-    Properties = list[str] | None
 
 ROWS_AT_ONCE = 500
-THREADS = 16
-"""Both sides of a search are asked for at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The id of an object, its score, and what else of it was asked for."""
-
-    id: str
-    score: float
-    properties: Mapping[str, Any]
-    vector: Sequence[float]
-
-    @property
-    def rank(self) -> tuple[float, str]:
-        """As of a :class:`~aethergrid_pipelines.stores.vectors.Scored`."""
-        return -self.score, self.id
 
 
 class WeaviateSearch:
-    """Thread-safe. ``name`` is a collection that is there; ``query`` has its dimension; ``properties`` are those that
-    are read, ``None`` for all."""
+    """Thread-safe. ``name`` is a collection that is there; ``query`` has its dimension."""
 
     def __init__(self, connection: WeaviateConnection) -> None:
         self._connection = connection
-        # Whatever runs on these threads waits for the server only, never for another one of them.
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="weaviate")
 
-    def nearest(
-        self, name: str, query: list[float], passing: _Filters, limit: int, *, properties: Properties = None
-    ) -> list[Match]:
+    def nearest(self, name: str, query: list[float], passing: _Filters, limit: int) -> list[Scored]:
         """The best by cosine similarity: exact where at most 40,000 rows pass the filter; scores are always exact."""
         from weaviate.classes.query import MetadataQuery
 
-        def search(count: int) -> list[Match]:
+        def search(count: int) -> list[Scored]:
             with self._connection.client() as client:
                 answer = client.collections.use(name).query.near_vector(
                     near_vector=query,
                     filters=passing,
                     limit=count,
                     return_metadata=MetadataQuery(distance=True),
-                    return_properties=properties,
                 )
             return [
-                Match(str(one.uuid), _similarity(one.metadata.distance), one.properties, _vector(one))
+                Scored(to_fragment(one.uuid, one.properties), similarity(_there(one.metadata.distance)))
                 for one in answer.objects
             ]
 
         return best(search, limit)
 
-    def matching(
-        self,
-        name: str,
-        words: str,
-        passing: _Filters,
-        limit: int,
-        *,
-        properties: Properties = None,
-        with_vectors: bool = False,
-    ) -> list[Match]:
+    def matching(self, name: str, words: str, passing: _Filters, limit: int) -> list[Scored]:
         """The best by BM25."""
         from weaviate.classes.query import MetadataQuery
 
-        def search(count: int) -> list[Match]:
+        def search(count: int) -> list[Scored]:
             with self._connection.client() as client:
                 answer = client.collections.use(name).query.bm25(
                     words,
@@ -103,11 +55,10 @@ class WeaviateSearch:
                     filters=passing,
                     limit=count,
                     return_metadata=MetadataQuery(score=True),
-                    return_properties=properties,
-                    include_vector=with_vectors,
                 )
             return [
-                Match(str(one.uuid), _bm25(one.metadata.score), one.properties, _vector(one)) for one in answer.objects
+                Scored(to_fragment(one.uuid, one.properties), bm25(_there(one.metadata.score)))
+                for one in answer.objects
             ]
 
         return best(search, limit) if words else []
@@ -127,7 +78,7 @@ class WeaviateSearch:
                     return_metadata=MetadataQuery(distance=True),
                     return_properties=[],
                 )
-            found.update((str(one.uuid), _similarity(one.metadata.distance)) for one in answer.objects)
+            found.update((str(one.uuid), similarity(_there(one.metadata.distance))) for one in answer.objects)
         return found
 
     def fetch(self, name: str, ids: Sequence[str], *, with_vectors: bool = False) -> list[Fragment]:
@@ -141,60 +92,26 @@ class WeaviateSearch:
                     filters=Filter.by_id().contains_any(part), limit=len(part), include_vector=with_vectors
                 )
             for one in answer.objects:
-                found[str(one.uuid)] = to_fragment(one.uuid, one.properties, _vector(one))
+                vector: Any = one.vector.get(VECTOR) if with_vectors else None
+                found[str(one.uuid)] = to_fragment(one.uuid, one.properties, vector)
         return [found[id_] for id_ in ids if id_ in found]
-
-    def both_sides(
-        self, name: str, query: NDArray[np.float32], words: str, *, passing: _Filters, limit: int
-    ) -> Candidates:
-        """The best of either side with both scores, read as far as ranking needs them: each property of an object
-        takes the client some three microseconds. Matches come with their vectors, which are compared here: that takes
-        less time than to ask for them again."""
-        read = list(RANKING)
-        side = self._threads.submit(
-            partial(self.nearest, name, query.tolist(), passing, limit, properties=read),
-        )
-        try:
-            matches = self.matching(name, words, passing, limit, properties=read, with_vectors=True)
-        finally:
-            near = side.result()
-        lexical = {match.id: match.score for match in matches}
-        similarity = _compared(matches, query) | {match.id: match.score for match in near}
-        each = {one.id: one.properties for one in (*matches, *near)}
-        found = [
-            to_candidate(id_, properties, similarity=similarity[id_], lexical=lexical.get(id_, 0.0))
-            for id_, properties in each.items()
-        ]
-        return Candidates(found, len(near), len(matches), partial(self.fetch, name))
-
-    def close(self) -> None:
-        """End the threads; idempotent."""
-        self._threads.shutdown()
 
 
 def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
     return [items[start : start + ROWS_AT_ONCE] for start in range(0, len(items), ROWS_AT_ONCE)]
 
 
-def _compared(matches: Sequence[Match], query: NDArray[np.float32]) -> dict[str, float]:
-    if not matches:
-        return {}
-    matrix = np.array([match.vector for match in matches], dtype=np.float32)
-    return dict(zip((match.id for match in matches), cosines(matrix, query), strict=True))
-
-
-def _vector(one: Object[Any, Any]) -> list[float]:
-    vector: Any = one.vector.get(VECTOR)
-    return vector or []
-
-
-def _similarity(distance: float | None) -> float:
-    """Cosine similarity from the distance that was asked for; rounding must not carry it beyond 1."""
-    if distance is None:
-        raise ValueError("the server gave no distance")
+def similarity(distance: float) -> float:
+    """Cosine similarity from the distance; rounding must not carry it beyond 1."""
     return min(1.0, max(-1.0, 1.0 - distance))
 
 
-def _bm25(score: float | None) -> float:
+def bm25(score: float) -> float:
     """Weaviate leaves out the constant factor k1 + 1 of BM25; with it both stores score on one scale."""
-    return (score or 0.0) * (BM25_K1 + 1)
+    return score * (BM25_K1 + 1)
+
+
+def _there(figure: float | None) -> float:
+    if figure is None:
+        raise ValueError("the server did not give the score that was asked for")
+    return figure

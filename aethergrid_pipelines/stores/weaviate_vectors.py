@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from aethergrid_pipelines.stores.vectors import (
     OptimiseReport,
     Scored,
 )
+from aethergrid_pipelines.stores.weaviate_candidates import Question, both_sides
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
 from aethergrid_pipelines.stores.weaviate_pages import all_ids, ids_of, in_order, uuids
 from aethergrid_pipelines.stores.weaviate_schema import (
@@ -29,7 +32,6 @@ from aethergrid_pipelines.stores.weaviate_schema import (
     condition,
     create,
     described,
-    to_fragment,
     to_properties,
 )
 from aethergrid_pipelines.stores.weaviate_search import ROWS_AT_ONCE, WeaviateSearch
@@ -37,6 +39,10 @@ from aethergrid_pipelines.stores.weaviate_upkeep import optimise
 
 if TYPE_CHECKING:
     from weaviate.client import WeaviateClient
+
+
+THREADS = 16
+"""Both sides of a search are asked for at the same time."""
 
 
 class WeaviateWriteFailed(StoreUnavailable):
@@ -55,6 +61,8 @@ class WeaviateVectorStore:
         """``alias`` is what :data:`ALIAS` is called on this server, for several installations on one."""
         self._connection = WeaviateConnection(url, grpc_port, api_key)
         self._search = WeaviateSearch(self._connection)
+        # Whatever runs on these threads waits for the server only, never for another one of them.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="weaviate")
         self._alias = alias
         self._known: dict[str, tuple[str, int]] = {}
         self._ensured: set[str] = set()
@@ -181,8 +189,7 @@ class WeaviateVectorStore:
     def dense(self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int) -> list[Scored]:
         """See the protocol. Exact where at most 40,000 rows pass the filter; scores are always exact."""
         query = self._query_vector(collection, vector)
-        found = self._search.nearest(self._name(collection), query.tolist(), condition(where), limit)
-        return [Scored(to_fragment(match.id, match.properties), match.score) for match in found]
+        return self._search.nearest(self._name(collection), query.tolist(), condition(where), limit)
 
     def lexical(
         self,
@@ -196,8 +203,7 @@ class WeaviateVectorStore:
         with self._connection.client() as client:
             if name not in self._known:
                 self._describe(client, name)
-        found = self._search.matching(name, " ".join(distinct(terms)), condition(where), limit)
-        return [Scored(to_fragment(match.id, match.properties), match.score) for match in found]
+        return self._search.matching(name, " ".join(distinct(terms)), condition(where), limit)
 
     def candidates(
         self,
@@ -209,7 +215,9 @@ class WeaviateVectorStore:
         limit: int,
     ) -> Candidates:
         name, query, words = self._name(collection), self._query_vector(collection, vector), " ".join(distinct(terms))
-        return self._search.both_sides(name, query, words, passing=condition(where), limit=limit)
+        question = Question(name, query, words, condition(where))
+        fetch = partial(self._search.fetch, name)
+        return both_sides(self._connection, question, limit, threads=self._threads, fetch=fetch)
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
         """See the protocol. Weaviate keeps its indexes itself, so this waits for a queue at most and reports."""
@@ -232,7 +240,7 @@ class WeaviateVectorStore:
             client.get_meta()
 
     def close(self) -> None:
-        self._search.close()
+        self._threads.shutdown()
         self._connection.close()
 
     def _name(self, collection: str) -> str:
