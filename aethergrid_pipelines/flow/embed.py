@@ -63,7 +63,7 @@ class EmbedStep(ChainedStep):
         with (
             stores.in_flight.written(own),
             stores.catalog.locked([VECTORS_LOCK]),
-            stores.catalog.writing() as connection,
+            stores.catalog.writing(durable=False) as connection,
         ):
             current = state.unchanged(connection, self.upstream, batch) - failed.keys()
             current -= self._without_vector(stores, connection, chunks, vectors)

@@ -33,8 +33,8 @@ class Difference:
 class FragmentStep(ChainedStep):
     """Ledger rows become ``pending`` before anything is sent and ``stored`` after it was, in transactions of their own.
 
-    So the ledger never knows less than the vector store, and a run that is killed in between is simply repeated. Two
-    processes never send for the same day at once.
+    The first of them is on the disk before anything is sent. So the ledger never knows less than the vector store, and
+    a run that is killed in between is simply repeated. Two processes never send for the same day at once.
     """
 
     name = "weaviate_fragments"
@@ -60,7 +60,7 @@ class FragmentStep(ChainedStep):
                 stores.vectors.upsert(collection, difference.upserts)
             if difference.deletes:
                 stores.vectors.delete(collection, difference.deletes)
-            with stores.catalog.writing() as connection:
+            with stores.catalog.writing(durable=False) as connection:
                 _settle(connection, difference)
                 state.record(
                     connection,

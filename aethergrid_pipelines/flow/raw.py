@@ -51,7 +51,7 @@ class RawStep:
         with stores.catalog.locked([RECORDING_LOCK]):
             found = {item.conversation.id: item for item in stores.conversations.states(ids=ids)}
             current = [Stale(one.conversation.id, one.day, one.version, one.message_count) for one in found.values()]
-            with stores.catalog.writing() as connection:
+            with stores.catalog.writing(durable=False) as connection:
                 connection.execute(delete(self.table).where(self.table.c.id.in_(ids)))
                 if found:
                     connection.execute(insert(self.table), [_row(item) for item in found.values()])

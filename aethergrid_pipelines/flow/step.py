@@ -86,7 +86,7 @@ class CatalogStep(ChainedStep):
     def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
         made = self.transform(stores, batch)
         headers = header_versions(stores, [item.conversation_id for item in batch])
-        with stores.catalog.writing() as connection:
+        with stores.catalog.writing(durable=False) as connection:
             current = state.unchanged(connection, self.upstream, batch)
             for page in pages(current):
                 connection.execute(delete(self.table).where(self.table.c.conversation_id.in_(page)))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_MS = 60_000
 
+_WITHOUT_WAITING = text("SET LOCAL synchronous_commit TO off")
+
 
 class Catalog:
     """Thread-safe. ``url`` is a SQLAlchemy URL; ``locks`` is a folder for the lock files of the embedded database.
@@ -91,13 +93,17 @@ class Catalog:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction: committed at the end, rolled back on an error. On SQLite other writers wait for it."""
-        with (
-            self._reachable(),
-            self.engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection,
-            connection.begin(),
-        ):
+    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction: committed at the end, rolled back on an error. On SQLite other writers wait for it.
+
+        One that is not ``durable`` need not be on the disk when this returns: a power failure may take it back, with
+        all that were committed after it. The next durable one also makes durable what came before it. It is for what
+        another run would do again; see docs/decisions/0017.
+        """
+        options = {"sqlite_begin": "IMMEDIATE", "sqlite_synchronous": "FULL" if durable else "NORMAL"}
+        with self._reachable(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+            if not durable and self.dialect == "postgresql":
+                connection.execute(_WITHOUT_WAITING)
             yield connection
 
     @contextlib.contextmanager
@@ -156,5 +162,8 @@ def _prepare_sqlite(connection: "DBAPIConnection", _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    options = connection.get_execution_options()
+    if "sqlite_synchronous" in options:
+        # SQLite refuses to change it inside a transaction, and the connection may have had another one before.
+        connection.exec_driver_sql(f"PRAGMA synchronous={options['sqlite_synchronous']}")
+    connection.exec_driver_sql(f"BEGIN {options.get('sqlite_begin', 'DEFERRED')}")

@@ -19,6 +19,6 @@ def load(catalog: Catalog, name: str) -> str | None:
 def save(catalog: Catalog, name: str, value: str) -> None:
     """Remember a cursor."""
     row = {"name": name, "value": value, "updated_at": dt.datetime.now(dt.UTC)}
-    with catalog.writing() as connection:
+    with catalog.writing(durable=False) as connection:
         connection.execute(delete(_cursors).where(_cursors.c.name == name))
         connection.execute(insert(_cursors).values(**row))

@@ -35,11 +35,11 @@ def kill_at_commit(number: int, *, before: bool) -> None:
     original = Catalog.writing
 
     @contextmanager
-    def writing(self: Catalog) -> Iterator[Connection]:
+    def writing(self: Catalog, *, durable: bool = True) -> Iterator[Connection]:
         nonlocal begun
         begun += 1
         mine = begun
-        with original(self) as connection:
+        with original(self, durable=durable) as connection:
             yield connection
             if mine == number and before:
                 die()
