@@ -1,7 +1,8 @@
 """Candidates of both sides from one version of a LanceDB table.
 
 To read whole rows takes longer than to find them: 14 ms for 190 rows of 25 columns among 100,000, against 3 and 8 for
-the two sides. So both sides find places of rows first, at the same time, then what ranking needs of each is read once.
+the two sides. So both sides find places of rows first, at the same time, and each row is read once, with all its
+columns: to read what ranking needs takes 3 ms less, and to read the ten that are shown afterwards 5 ms more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from aethergrid_pipelines.stores.candidates import best, cosines
 from aethergrid_pipelines.stores.lancedb_rows import SEARCHED, to_candidates, to_fragments
 from aethergrid_pipelines.stores.lancedb_tables import present, vector_segments
 from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS
-from aethergrid_pipelines.stores.vectors import RANKED, Candidates
+from aethergrid_pipelines.stores.vectors import Candidates
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
@@ -97,10 +98,8 @@ def both_sides(
     passing: Expr,
     limit: int,
     threads: ThreadPoolExecutor,
-    fetch: Callable[[Sequence[str]], list[Fragment]],
 ) -> Candidates:
-    """The best ``limit`` of either side with both scores; without ``words`` those of one side. ``fetch`` gives
-    fragments by id from the latest version."""
+    """The best ``limit`` of either side with both scores; without ``words`` those of one side."""
 
     def find_near(count: int, columns: Sequence[str]) -> list[Place]:
         rows = nearest(table, query, passing, count, columns)
@@ -117,20 +116,14 @@ def both_sides(
         matches = {place.row: place.score for place in side.result()}
     missing = list(matches.keys() - near.keys())
     vectors = threads.submit(_take, table, missing, ["vector"])
-    read = _take(table, [*near, *missing], present(table, RANKED))
+    read = _take(table, [*near, *missing], present(table))
     similarity = near | compared(vectors.result(), query)
     rows = read.column("_rowid").to_pylist()
     found = to_candidates(read, [similarity[row] for row in rows], [matches.get(row, 0.0) for row in rows])
-    row_of = {one.id: row for one, row in zip(found, rows, strict=True)}
+    place_of = {one.id: place for place, one in enumerate(found)}
 
     def whole(ids: Sequence[str]) -> list[Fragment]:
-        try:
-            taken = to_fragments(_take(table, [row_of[id_] for id_ in ids], present(table)))
-        except (RuntimeError, OSError, ValueError):
-            # A purge has removed the files of the version that was searched.
-            return fetch(ids)
-        by_id = {fragment.id: fragment for fragment in taken}
-        return [by_id[id_] for id_ in ids]
+        return to_fragments(read.take(np.array([place_of[id_] for id_ in ids], dtype=np.int64)))
 
     return Candidates(found, len(near), len(matches), whole)
 

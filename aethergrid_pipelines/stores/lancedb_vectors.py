@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +180,7 @@ class LanceVectorStore:
         query, passing, words = self._query_vector(collection, vector), condition(where), " ".join(distinct(terms))
 
         def search(table: Table) -> Candidates:
-            fetch = partial(self.fetch, collection)
-            return both_sides(table, query, words, passing=passing, limit=limit, threads=self._threads, fetch=fetch)
+            return both_sides(table, query, words, passing=passing, limit=limit, threads=self._threads)
 
         found: Candidates = self._searched(collection, search)
         return found

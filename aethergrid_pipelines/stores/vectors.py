@@ -79,8 +79,8 @@ RANKED = tuple(one.name for one in fields(Candidate) if one.name not in ("simila
 class Candidates:
     """What both sides found together, each once, and how many either side found.
 
-    ``whole`` gives the fragments (without vectors) of some of them by their ids, in that order: to read all of each
-    candidate takes longer than to find them, and few are shown. One that was deleted since may be missing.
+    ``whole`` gives the fragments (without vectors) of some of them by their ids, in that order, for those few that are
+    shown. One that was deleted since is as it was, or left out.
     """
 
     found: list[Candidate]
