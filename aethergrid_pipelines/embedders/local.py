@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aethergrid_pipelines.embedders.encodable import encodable
+from aethergrid_pipelines.embedders.known_words import KnownWords
 from aethergrid_pipelines.embedders.minilm_graph import HIDDEN, Precision, graph_file, weights_folder
 from aethergrid_pipelines.embedders.protocol import Embedded, EmbedderUnavailable
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-    from tokenizers import Encoding
     from tokenizers import Tokenizer as RustTokenizer
 
 MODEL_TOKENS = 256
@@ -58,31 +58,32 @@ class WordPieceTokenizer:
         tokenizer.no_padding()
         return tokenizer
 
+    @cached_property
+    def _known(self) -> KnownWords:
+        return KnownWords(self._tokenizer)
+
     def offsets(self, text: str) -> list[tuple[int, int]]:
         encoding = self._tokenizer.encode(encodable(text), add_special_tokens=False)
         return list(encoding.offsets)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        encodings = self._encodings(texts)
+        found = [self._known.ids(encodable(text)) for text in texts]
         with self._lock:
-            for text, encoding in zip(texts, encodings, strict=True):
-                if len(encoding) < MODEL_TOKENS and len(text) <= KEPT_CHARACTERS:
-                    self._counted[text] = np.array(encoding.ids, np.int32)
+            for text, ids in zip(texts, found, strict=True):
+                if len(ids) < MODEL_TOKENS and len(text) <= KEPT_CHARACTERS:
+                    self._counted[text] = ids
             while len(self._counted) > KEPT_COUNTS:
                 del self._counted[next(iter(self._counted))]
-        return [len(encoding) for encoding in encodings]
+        return [len(ids) for ids in found]
 
     def ids(self, texts: Sequence[str]) -> "list[NDArray[np.int32]]":
         """The token ids of each text. What was counted a moment ago, as the flow counts what it is about to embed, is
         not tokenised again, once."""
         with self._lock:
             found = [self._counted.pop(text, None) for text in texts]
-        missing = [text for text, ids in zip(texts, found, strict=True) if ids is None]
-        others = (np.array(encoding.ids, np.int32) for encoding in self._encodings(missing))
-        return [next(others) if ids is None else ids for ids in found]
-
-    def _encodings(self, texts: Sequence[str]) -> "Sequence[Encoding]":
-        return self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
+        return [
+            self._known.ids(encodable(text)) if ids is None else ids for text, ids in zip(texts, found, strict=True)
+        ]
 
 
 class LocalEmbedder:
