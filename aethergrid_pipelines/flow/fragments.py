@@ -124,8 +124,7 @@ class FragmentStep(ChainedStep):
         pieces = [piece for found in whole.values() for piece in found]
         matrix = np.array([vectors[piece.sha256] for piece in pieces], dtype=np.float32)
         matrix = matrix.reshape(len(pieces), stores.embedder.dimension)
-        # All at once: the product of a few rows with the labels' vectors takes nearly as long as that of hundreds.
-        labels = open_enricher(stores).enrich(pieces, matrix)
+        labels = stores.labels.of(pieces, matrix, open_enricher(stores))
         fragments: dict[str, list[Fragment]] = {}
         first = 0
         for conversation, found in whole.items():

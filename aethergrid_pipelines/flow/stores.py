@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aethergrid_pipelines.flow.in_flight import InFlight
+from aethergrid_pipelines.flow.known_labels import KnownLabels
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.catalog import Catalog
 from aethergrid_pipelines.stores.conversations import ConversationStore
@@ -26,6 +27,7 @@ class Stores:
     embedder: "Embedder"
     enricher: "Enricher | None" = None
     in_flight: InFlight = field(default_factory=InFlight)
+    labels: KnownLabels = field(default_factory=KnownLabels)
 
     def __enter__(self) -> "Stores":
         return self

@@ -1,6 +1,7 @@
 """What a text is like, whatever it is about: ranking prefers what tells something over what asks or only agrees."""
 
 import re
+from functools import lru_cache
 
 QUESTION = "question"
 FIRST_PERSON = "first-person"
@@ -36,6 +37,7 @@ _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 _LAST_MARK = re.compile(r"[.!?](?=[^.!?]*$)")
 
 
+@lru_cache(maxsize=4_096)
 def traits(text: str) -> str:
     """The traits of ``text``, joined by single spaces, in a fixed order. The patterns are English; a text in another
     language has fewer traits and is ranked without them.

@@ -10,6 +10,7 @@ scores did (97.3 %); 3:2:1 and 3:1:1 are within 0.1.
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aethergrid_pipelines.records.flow import Chunk
 from aethergrid_pipelines.transform.analyse import date_terms, index_terms
@@ -19,6 +20,9 @@ SESSION_GAP = dt.timedelta(hours=4)
 
 MOST_TERMS = 120
 """How many terms a neighbour contributes: those nearest to the chunk."""
+
+KEPT_TEXTS = 4_096
+"""Texts of which the terms are kept: a conversation that goes on is read again with each of its messages."""
 
 _FAR = (2, 3)
 
@@ -45,7 +49,7 @@ def read_fields(written: str) -> LexicalFields:
 
 def lexical_fields(chunks: Sequence[Chunk]) -> list[LexicalFields]:
     """The fields of each of the chunks of one conversation, given in order."""
-    terms = [index_terms(chunk.text) for chunk in chunks]
+    terms = [_terms(chunk.text) for chunk in chunks]
     before = [" ".join(own[-MOST_TERMS:]) for own in terms]
     after = [" ".join(own[:MOST_TERMS]) for own in terms]
     session = sessions(chunks)
@@ -62,7 +66,12 @@ def lexical_fields(chunks: Sequence[Chunk]) -> list[LexicalFields]:
 
 
 def _header(chunk: Chunk) -> list[str]:
-    return [*date_terms(chunk.timestamp), *index_terms(f"{chunk.speaker or chunk.role}\n{chunk.heading or ''}")]
+    return [*date_terms(chunk.timestamp), *_terms(f"{chunk.speaker or chunk.role}\n{chunk.heading or ''}")]
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(index_terms(text))
 
 
 def sessions(chunks: Sequence[Chunk]) -> list[int]:
