@@ -5,7 +5,8 @@ it each time: 7 s and 340 MB at 100,000 rows, growing with the table. Here new r
 segment of their own, which is merged with the segments before it only while these are small, and not much larger than
 it. So each call writes at most :data:`SEGMENT_ROWS` rows of text and index, whatever the size of the table, and each
 row is written a few times, however few come at once; segments score together as one index would. These are functions of
-the Lance format's library, to which LanceDB gives access.
+the Lance format's library, to which LanceDB gives access. The vectors have segments of their own kind
+(:mod:`.lancedb_graphs`).
 """
 
 from __future__ import annotations
@@ -35,13 +36,22 @@ def compact(dataset: LanceDataset) -> None:
 
 
 def index_new_rows(dataset: LanceDataset) -> None:
-    """Bring every index up to date. The graph of the vectors gets a small graph beside it."""
-    vectors = [index.name for index in dataset.describe_indices() if "vector" in index.field_names]
-    others = [index.name for index in dataset.describe_indices() if "vector" not in index.field_names]
-    if others:
-        dataset.optimize.optimize_indices(num_indices_to_merge=_unfinished(dataset), index_names=others)
-    if vectors:
-        dataset.optimize.optimize_indices(num_indices_to_merge=0, index_names=vectors)
+    """Bring every index up to date but the graphs of the vectors."""
+    names = [index.name for index in dataset.describe_indices() if "vector" not in index.field_names]
+    if names:
+        dataset.optimize.optimize_indices(num_indices_to_merge=_unfinished(dataset), index_names=names)
+
+
+def segments(dataset: LanceDataset, column: str) -> list[list[int]]:
+    """The files that each segment of a column's index knows, in order; those that are gone are left out."""
+    there = {fragment.fragment_id for fragment in dataset.get_fragments()}
+    known = [
+        sorted(there & set(segment.fragment_ids))
+        for index in dataset.describe_indices()
+        if index.field_names == [column]
+        for segment in index.segments
+    ]
+    return sorted(files for files in known if files)
 
 
 def _unfinished(dataset: LanceDataset) -> int:

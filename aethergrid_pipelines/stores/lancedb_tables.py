@@ -6,6 +6,9 @@ of it, both for the first time, otherwise see half of it and fail with an Import
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,8 +36,9 @@ WRITE_SECONDS = 600.0
 INDEX_CACHE, METADATA_CACHE = 64_000_000, 16_000_000
 """Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history."""
 
-WRITTEN_INDEX_CACHE = 32_000_000
-"""Of a process that writes, for the index of the ids: some 50 bytes a row."""
+WRITTEN_INDEX_CACHE = 128_000_000
+"""Of a process that writes, for the index of the ids: some 50 bytes a row. Where it does not fit, each batch reads the
+whole of it again."""
 
 SEARCHED_INDEX_CACHE = 256_000_000
 """Of a process that searches: where the graph of the vectors does not fit, each search reads it anew. That of 100,000
@@ -49,6 +53,7 @@ class LanceTables:
         self.folder = folder
         self._connections: dict[int, DBConnection] = {}
         self._written: Session | None = None
+        self._cleaned: dict[str, float] = {}
 
     def _database(self, index_cache: int = INDEX_CACHE) -> DBConnection:
         import lancedb
@@ -118,6 +123,14 @@ class LanceTables:
             build_indexes(table)
             return table
 
+    def due(self, entry: CollectionEntry, *, every: dt.timedelta) -> bool:
+        """Whether this process last heard yes so long ago, or never."""
+        now = time.monotonic()
+        if now - self._cleaned.get(entry.table, -math.inf) < every.total_seconds():
+            return False
+        self._cleaned[entry.table] = now
+        return True
+
     def drop(self, entry: CollectionEntry) -> None:
         """Delete the table and its files; idempotent."""
         with self.reachable():
@@ -139,21 +152,25 @@ class LanceTables:
             yield
 
     @contextmanager
-    def maintaining(self, entry: CollectionEntry) -> Iterator[None]:
-        """Only one optimisation at a time; writers go on."""
-        with self._locked(f"{entry.table}.optimise.lock"):
-            yield
+    def maintaining(self, entry: CollectionEntry, *, wait: bool = True) -> Iterator[bool]:
+        """Only one optimisation at a time; writers go on. Where another one is under way and ``wait`` is false, it
+        yields false, and nothing is held."""
+        with self._locked(f"{entry.table}.optimise.lock", wait=wait) as held:
+            yield held
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def _locked(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        held = True
         with self.reachable():
-            lock = FileLock(self.folder / name, timeout=WRITE_SECONDS, poll_interval=0.005)
+            lock = FileLock(self.folder / name, timeout=WRITE_SECONDS if wait else 0, poll_interval=0.005)
             try:
                 lock.acquire()
             except Timeout as error:
-                raise StoreUnavailable(f"LanceDB at {self.folder}: {name} is held by another process") from error
+                if wait:
+                    raise StoreUnavailable(f"LanceDB at {self.folder}: {name} is held by another process") from error
+                held = False
         try:
-            yield
+            yield held
         finally:
             lock.release()
 
@@ -216,13 +233,6 @@ def build_indexes(table: Table, *, replace: bool = False) -> list[str]:
         if column in built:
             table.create_index(column, config=config, replace=True)
     return built
-
-
-def build_vector_index(table: Table) -> None:
-    """Build the HNSW graph anew over all vectors, quantised to bytes: about a minute for 100,000 rows."""
-    from lancedb.index import HnswSq
-
-    table.create_index("vector", config=HnswSq(distance_type="cosine"), replace=True)
 
 
 def vector_segments(table: Table) -> int:
