@@ -40,11 +40,12 @@ def conversations(seed: int = 0, first: int = 0) -> Iterator[list[Record]]:
         yield conversation(number, seed)
 
 
-def conversation(number: int, seed: int = 0) -> list[Record]:
-    """The conversation of this number: 4 to 22 messages, user and assistant in turn, some minutes apart."""
+def conversation(number: int, seed: int = 0, start: dt.datetime = START) -> list[Record]:
+    """The conversation of this number: 4 to 22 messages, user and assistant in turn, some minutes apart. ``start`` is
+    when the first one began."""
     rng = random.Random(f"{seed}:{number}")
     day, place = divmod(number, CONVERSATIONS_A_DAY)
-    moment = START + dt.timedelta(days=day, minutes=10 * place)
+    moment = start + dt.timedelta(days=day, minutes=10 * place)
     model = rng.choice(MODELS)
     records = []
     for index in range(2 * rng.randint(2, 11)):

@@ -39,6 +39,9 @@ from benchmarks.home import Home
 from benchmarks.servers import stop_on_sigterm
 
 SIZES = (1_000, 10_000, 100_000)
+START = dt.datetime(2020, 1, 1, 8, tzinfo=dt.UTC)
+"""The first day of all. From there a million messages end before today; what is of the future would be refused."""
+
 CHANGES = 5
 """Conversations that are changed, one after another; the median counts."""
 
@@ -83,15 +86,17 @@ class History:
         """Import and materialise whole conversations until there are at least so many messages."""
         before = self.messages
         file = self.home.folder / "part.jsonl"
-        write(file, self._until(messages))
+        written = write(file, self._until(messages))
         tenth.messages += self.messages - before
         with tenth.measured():
-            self._bring_in(file)
+            stored = self._bring_in(file)
         file.unlink()
+        if stored != written:
+            raise AssertionError(f"{stored} of {written} messages were stored")
 
     def change(self, number: int) -> float:
         """Seconds from an edited message in a file to its fragments in the vector store."""
-        edited = conversation(number)
+        edited = _conversation(number)
         edited[1]["content"] += f" Edited at {time.time_ns()}."
         file = self.home.folder / "edited.jsonl"
         write(file, edited)
@@ -106,7 +111,7 @@ class History:
 
         scope = Scope()
         if number is not None:
-            scope = Scope.day(dt.datetime.fromisoformat(conversation(number)[0]["timestamp"]).date())
+            scope = Scope.day(dt.datetime.fromisoformat(_conversation(number)[0]["timestamp"]).date())
         started = time.perf_counter()
         reports = materialise_all(self.home.stores, scope, run_id="again")
         seconds = time.perf_counter() - started
@@ -116,26 +121,32 @@ class History:
 
     def _until(self, messages: int) -> Iterator[Record]:
         while self.messages < messages:
-            records = conversation(self.conversations)
+            records = _conversation(self.conversations)
             self.conversations += 1
             self.messages += len(records)
             yield from records
 
-    def _bring_in(self, file: Path) -> None:
-        """Import a file and materialise the days that it touches, as the sensor finds them in the change feed."""
+    def _bring_in(self, file: Path) -> int:
+        """Import a file and materialise the days that it touches, as the sensor finds them in the change feed; how many
+        messages were new or changed."""
         from aethergrid_pipelines.demo import import_files
         from aethergrid_pipelines.flow.engine import materialise_all
         from aethergrid_pipelines.flow.scope import Scope
 
         stores = self.home.stores
         cursor = stores.conversations.changes(None).cursor
-        import_files(stores, [file])
+        stored = import_files(stores, [file]).total.stored
         days: set[dt.date] = set()
         while (page := stores.conversations.changes(cursor)).changes:
             days.update(found.day for found in page.changes)
             cursor = page.cursor
         if days:
             materialise_all(stores, Scope(min(days), max(days)), run_id="staleness")
+        return stored
+
+
+def _conversation(number: int) -> list[Record]:
+    return conversation(number, start=START)
 
 
 def rest(history: History, queries: int) -> dict[str, float]:
