@@ -64,13 +64,20 @@ def _bring_up_to_date(
             for ids in pages(step.gone(stores, scope)):
                 report.erased += step.erase(stores, ids)
                 report.counts["conversations_erased"] += len(ids)
+    through: set[str] = set()
     for at, step in enumerate(steps):
+        if scope.ids is not None and scope.ids <= through:
+            # Each went all the way with its batch: nothing is stale for the steps that are left.
+            break
         report = reports[step.name]
         for _ in range(PASSES):
             report.postponed = 0
 
             def work(batch: list[Stale], following: Sequence[Step] = steps[at:]) -> list[StepReport]:
-                return _through(stores, following, batch, run_id=run_id)
+                done = _through(stores, following, batch, run_id=run_id)
+                if scope.ids is not None and not any(one.postponed or one.failed for one in done):
+                    through.update(item.conversation_id for item in batch)
+                return done
 
             # What failed is stale still, and would fail again.
             stale = (item for item in step.stale(stores, scope) if item.conversation_id not in report.failed)

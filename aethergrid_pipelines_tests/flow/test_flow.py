@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from sqlalchemy import event
 
 from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.forget import forget
@@ -47,6 +48,21 @@ def test_a_second_run_does_nothing(stores: Stores) -> None:
     before = everything(stores)
     assert set(processed(run(stores, run_id="r2")).values()) == {0}
     assert everything(stores) == before
+
+
+def test_conversations_that_went_through_all_steps_are_asked_about_once_and_others_again(stores: Stores) -> None:
+    put(stores, "a", TEXTS)
+    put(stores, "b", [LONG], days=1)
+    ids = [state.conversation.id for state in stores.conversations.states()]
+    asked: list[str] = []
+    listening = (stores.catalog.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    event.listen(*listening)
+    run(stores, Scope.conversations(ids))
+    first = sum("AS own ON" in statement for statement in asked)
+    run(stores, Scope.conversations(ids))
+    event.remove(*listening)
+    assert first == 5
+    assert sum("AS own ON" in statement for statement in asked) == 10
 
 
 def test_a_repeated_import_is_not_stale(stores: Stores) -> None:
