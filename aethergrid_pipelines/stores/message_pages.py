@@ -26,6 +26,11 @@ def page_of(messages: Iterator[Message]) -> list[Message]:
     return page
 
 
+def ends(page: list[Message]) -> bool:
+    """Whether nothing comes after what :func:`page_of` took of at most :data:`PAGE_ROWS` rows."""
+    return len(page) < PAGE_ROWS and sum(len(message.content) for message in page) <= PAGE_CHARACTERS
+
+
 def paged(fetch: Callable[[Place], list[Message]]) -> Iterator[Message]:
     """All messages, where ``fetch`` gives a page of those that stand after a place.
 
@@ -35,6 +40,8 @@ def paged(fetch: Callable[[Place], list[Message]]) -> Iterator[Message]:
     seen: set[str] = set()
     while page := fetch(after):
         yield from (message for message in page if message.id not in seen)
+        if ends(page):
+            return
         seen.update(message.id for message in page)
         last = page[-1]
         after = (microseconds(last.timestamp), last.position, last.id)

@@ -7,7 +7,7 @@ from functools import partial
 
 from aethergrid_pipelines.records.conversation import Conversation, Message
 from aethergrid_pipelines.stores.conversations import Appended, ChangePage, ConversationState
-from aethergrid_pipelines.stores.message_pages import PAGE_ROWS, Place, page_of, paged
+from aethergrid_pipelines.stores.message_pages import PAGE_ROWS, Place, ends, page_of, paged
 from aethergrid_pipelines.stores.mongo_append import append_part, parts
 from aethergrid_pipelines.stores.mongo_changes import read_changes
 from aethergrid_pipelines.stores.mongo_collections import (
@@ -21,6 +21,9 @@ from aethergrid_pipelines.stores.mongo_collections import (
 from aethergrid_pipelines.stores.mongo_documents import message_of, state_of
 from aethergrid_pipelines.stores.mongo_summary import repair, without_marks
 from aethergrid_pipelines.stores.prepared_message import accounted, prepare
+
+ASKED_AT_ONCE = 100
+"""Conversations of which the messages are asked for in one question."""
 
 _VISIBLE: Document = {"forgotten": {"$exists": False}, "message_count": {"$gt": 0}}
 
@@ -90,8 +93,29 @@ class MongoConversationStore:
             return [(dt.date.fromisoformat(row["_id"]), row["count"]) for row in found]
 
     def messages(self, conversation_ids: Sequence[str]) -> Iterator[Message]:
-        for identifier in conversation_ids:
-            yield from paged(partial(self._page, identifier))
+        for start in range(0, len(conversation_ids), ASKED_AT_ONCE):
+            some = conversation_ids[start : start + ASKED_AT_ONCE]
+            # Most are short, and to ask for each takes longer than to read it.
+            found = self._short(some) if len(some) > 1 else {}
+            for identifier in some:
+                if identifier in found:
+                    yield from found.pop(identifier)
+                else:
+                    yield from paged(partial(self._page, identifier))
+
+    def _short(self, conversation_ids: Sequence[str]) -> dict[str, list[Message]]:
+        """The messages of those of these conversations that one page holds whole."""
+        where: Document = {"conversation_id": {"$in": list(conversation_ids)}}
+        order = [("conversation_id", 1), *IN_ORDER]
+        with reaching(self._address), self._collections.messages.find(where).sort(order).limit(PAGE_ROWS) as rows:
+            page = page_of(message_of(document) for document in rows)
+        found: dict[str, list[Message]] = {identifier: [] for identifier in conversation_ids} if ends(page) else {}
+        for message in page:
+            found.setdefault(message.conversation_id, []).append(message)
+        if not ends(page):
+            # The last one may go on.
+            found.popitem()
+        return found
 
     def _page(self, conversation_id: str, after: Place) -> list[Message]:
         timestamp, position, identifier = after

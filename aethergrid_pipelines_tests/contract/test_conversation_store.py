@@ -84,6 +84,20 @@ def test_messages_come_conversation_by_conversation_in_the_order_asked(store: Co
     assert [said.conversation_id for said in store.messages([*order, "unknown"])] == order
 
 
+def test_messages_of_many_come_whole_however_long_each_is(store: ConversationStore) -> None:
+    lengths = {"a": 3, "b": 700, "c": 0, "d": 499, "e": 1, "f": 500, "g": 40}
+    several = [conversation(name) for name in lengths]
+    for each in several:
+        if lengths[each.native_id]:
+            said = [message(each, f"{n:03}", str(n), position=n) for n in range(lengths[each.native_id])]
+            store.append([(each, said)])
+    order = [several[n] for n in (5, 2, 0, 6, 1, 4, 3)]
+    expected = [(each.id, str(n)) for each in order for n in range(lengths[each.native_id])]
+    assert [(said.conversation_id, said.content) for said in store.messages([each.id for each in order])] == expected
+    few = [several[0].id, several[4].id]
+    assert [said.conversation_id for said in store.messages(few)] == [few[0]] * 3 + [few[1]]
+
+
 @pytest.mark.parametrize(
     ("moment", "day"),
     [
