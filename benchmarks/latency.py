@@ -19,7 +19,8 @@ API makes it (embedding, candidates of both sides, ranking, ten hits with their 
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,11 @@ def measure(home: Home, queries: int) -> dict[str, Any]:
 
 def compare(home: Home, queries: int) -> dict[str, float]:
     """Embedding, bare call and whole query of each question, in turn."""
-    bare = BARE[type(home.stores.vectors).__name__](home)
+    with BARE[type(home.stores.vectors).__name__](home) as bare:
+        return _compared(home, bare, queries)
+
+
+def _compared(home: Home, bare: Bare, queries: int) -> dict[str, float]:
     took: dict[str, list[float]] = {"embed": [], "bare": [], "whole": []}
     stages: dict[str, list[float]] = {}
     for at, question in enumerate(questions(WARM_UP + queries)):
@@ -112,7 +117,8 @@ def _collection(home: Home) -> str:
     return active[0]
 
 
-def _bare_lancedb(home: Home) -> Bare:
+@contextmanager
+def _bare_lancedb(home: Home) -> Iterator[Bare]:
     """LanceDB's hybrid query with its default reranker (reciprocal ranks)."""
     import lancedb
 
@@ -130,18 +136,17 @@ def _bare_lancedb(home: Home) -> Bare:
         query = query.vector(vector).text(words).where("space = 'default'", prefilter=True).limit(HITS)
         return int(query.to_arrow().num_rows)
 
-    return ask
+    yield ask
 
 
-def _bare_weaviate(home: Home) -> Bare:
+@contextmanager
+def _bare_weaviate(home: Home) -> Iterator[Bare]:
     """Weaviate's hybrid query with its default fusion (relative scores)."""
     import weaviate
     from weaviate.classes.query import Filter
 
     settings = home.stores.settings
     host, port = (settings.weaviate_url or "").removeprefix("http://").split(":")
-    client = weaviate.connect_to_local(host, int(port), settings.weaviate_grpc_port)
-    collection = client.collections.use(_collection(home))
     default = Filter.by_property("space").equal("default")
 
     def ask(text: str, vector: NDArray[np.float32]) -> int:
@@ -151,7 +156,9 @@ def _bare_weaviate(home: Home) -> Bare:
         )
         return len(answer.objects)
 
-    return ask
+    with weaviate.connect_to_local(host, int(port), settings.weaviate_grpc_port) as client:
+        collection = client.collections.use(_collection(home))
+        yield ask
 
 
 BARE = {"LanceVectorStore": _bare_lancedb, "WeaviateVectorStore": _bare_weaviate}

@@ -48,8 +48,8 @@ CHANGES = 5
 
 @dataclass(slots=True)
 class Tenth:
-    """What it took to bring a tenth of a history in: messages, seconds by the clock and by the processor, and the
-    highest resident memory of the process meanwhile, in MB."""
+    """What it took to bring a tenth of a history in, or to do something else: messages, seconds by the clock and by the
+    processor, and the highest resident memory of the process meanwhile, in MB."""
 
     messages: int = 0
     seconds: float = 0.0
@@ -163,9 +163,10 @@ def rest(history: History, queries: int) -> dict[str, float]:
     if queries:
         stores = history.home.stores
         collection = str((stores.vectors.active() or [""])[0])
-        started = time.perf_counter()
-        stores.vectors.optimise(collection)
-        figures["index care"] = time.perf_counter() - started
+        care = Tenth()
+        with care.measured():
+            stores.vectors.optimise(collection)
+        figures |= {"index care": care.seconds, "index care, processor": care.processor, "index care MB": care.peak}
         figures["nothing stale, one day, after it"] = history.unchanged(last // 2)
         figures["one change, after it"] = statistics.median(history.change(number) for number in places)
         figures |= latency(history.home.folder, queries)
