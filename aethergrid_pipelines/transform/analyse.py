@@ -9,14 +9,15 @@ import datetime as dt
 import re
 import threading
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import regex
 import Stemmer
 
 from aethergrid_pipelines.transform.irregular import BASE_FORMS
+from aethergrid_pipelines.transform.remembered import Remembered
 from aethergrid_pipelines.transform.stopwords import STOP_WORDS
 
 ANALYSIS_VERSION = "analysis-1"
@@ -68,10 +69,7 @@ def index_terms(text: str) -> list[str]:
     >>> index_terms("Upgraded weaviate_client to v1.39.0")
     ['upgrad', 'weaviate_client', 'weaviat', 'client', 'to', 'v1.39.0', '1.39.0', '1.39']
     """
-    terms: list[str] = []
-    for token in _tokens(text):
-        terms += _terms(token) if len(token) <= LONGEST_TERM else _long_terms(token)
-    return terms
+    return list(_known.throughout(text))
 
 
 def query_terms(text: str) -> list[str]:
@@ -84,7 +82,7 @@ def query_terms(text: str) -> list[str]:
     content = [token for token in tokens if not _is_stop_word(token) or (not shouted and _is_acronym(token))]
     terms: dict[str, None] = {}
     for token in content or tokens:
-        terms.update(dict.fromkeys(_terms(token) if len(token) <= LONGEST_TERM else _long_terms(token)))
+        terms.update(dict.fromkeys(_terms_of(token)))
     return list(terms)
 
 
@@ -122,7 +120,18 @@ def _is_acronym(token: str) -> bool:
     return len(token) > 1 and token.isalpha() and token.isupper()
 
 
-@lru_cache(maxsize=1 << 17)
+def _terms_of_piece(piece: str) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(map(_terms_of, _tokens(piece))))
+
+
+_known = Remembered(_terms_of_piece)
+
+
+def _terms_of(token: str) -> Sequence[str]:
+    return _terms(token) if len(token) <= LONGEST_TERM else _long_terms(token)
+
+
+@lru_cache(maxsize=1 << 16)
 def _terms(token: str) -> tuple[str, ...]:
     """The terms of one token of at most :data:`LONGEST_TERM` characters, each once."""
     if not token.isascii() and _PAIRED_RUN.search(token):

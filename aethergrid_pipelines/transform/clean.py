@@ -5,6 +5,7 @@ Says nothing of where one chunk ends and the next begins (:mod:`.chunk`) or what
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from aethergrid_pipelines.records.conversation import ALTERNATE, Message, Role
@@ -110,7 +111,7 @@ def _tool_head(content: str, noise: Noise) -> tuple[str, str | None]:
 
 
 def _is_substantial(content: str) -> bool:
-    return len(_WORD.findall(content, 0, 200)) > _FEW_WORDS
+    return next(islice(_WORD.finditer(content, 0, 200), _FEW_WORDS, None), None) is not None
 
 
 def _tokens_used(tokens: Any) -> int | None:

@@ -12,6 +12,8 @@ from itertools import chain, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from aethergrid_pipelines.transform.remembered import Remembered
+
 _TERM = re.compile(r"[^\W_][\w+#.'-]*[\w+#]|[^\W_]")
 _NUMBER = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[?!:|`]|\d+")
@@ -29,16 +31,20 @@ class Glossary:
             for word in words:
                 labels.setdefault(word, []).append(index)
         self._labels = {f"{word}s": indexes for word, indexes in labels.items()} | labels
+        self._known = Remembered(self._terms)
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (texts, labels), 0…1: ``1 − exp(−n/2)`` for n different terms of a label."""
         counts = np.zeros((len(texts), self._size), np.float32)
         for row, text in zip(counts, texts, strict=True):
-            for word in self._labels.keys() & _TERM.findall(text.lower()):
+            for word in dict.fromkeys(self._known.throughout(text.lower())):
                 labels = self._labels[word]
                 for label in labels:
                     row[label] += 1 / len(labels)
         return 1 - np.exp(-counts / 2)
+
+    def _terms(self, piece: str) -> tuple[str, ...]:
+        return tuple(word for word in _TERM.findall(piece) if word in self._labels)
 
 
 class Wording:
@@ -84,8 +90,15 @@ class Wording:
         return normalised
 
 
+def _tokens(piece: str) -> tuple[str, ...]:
+    return tuple(_TOKEN.findall(_NUMBER.sub("0", piece)))
+
+
+_known_tokens = Remembered(_tokens)
+
+
 def _words(text: str) -> set[str]:
     """Words, pairs of neighbours, and which word comes first; every number is the same."""
-    tokens = _TOKEN.findall(_NUMBER.sub("0", text.lower()))
+    tokens = list(_known_tokens.throughout(text.lower()))
     first = {f"^{tokens[0]}"} if tokens else set()
     return first.union(tokens, map(" ".join, pairwise(tokens)))
