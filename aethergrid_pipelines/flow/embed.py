@@ -13,7 +13,6 @@ from aethergrid_pipelines.flow.batches import pages
 from aethergrid_pipelines.flow.scope import Output, Stale, StepReport
 from aethergrid_pipelines.flow.step import ChainedStep, Row, read_rows
 from aethergrid_pipelines.flow.stores import Stores
-from aethergrid_pipelines.records.flow import Chunk
 from aethergrid_pipelines.records.tables import ChunkEmbedding, ChunkRow, Vector, table_of
 
 if TYPE_CHECKING:
@@ -102,12 +101,13 @@ class EmbedStep(ChainedStep):
         self, stores: Stores, rows: Sequence[Row], report: StepReport
     ) -> tuple[dict[str, bytes], dict[str, tuple[str, bool]]]:
         """Vectors, or reasons why not, by hash."""
-        from aethergrid_pipelines.transform.chunk import embedded_text
+        from aethergrid_pipelines.transform.chunk import embedded_from
 
         if not rows:
             return {}, {}
         started = time.perf_counter()
-        embedded = stores.embedder.embed([embedded_text(Chunk.model_construct(**row)) for row in rows])
+        texts = [embedded_from(row["speaker"], row["heading"], row["text"]) for row in rows]
+        embedded = stores.embedder.embed(texts)
         report.counts["embedding_ms"] += round((time.perf_counter() - started) * 1_000)
         report.counts["tokens"] += sum(row["tokens"] for row in rows)
         failures = {

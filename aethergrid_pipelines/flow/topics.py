@@ -11,6 +11,9 @@ from aethergrid_pipelines.flow.step import CatalogStep, Made, Row
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ConversationRow, FragmentRow, TopicStatRow, table_of
 
+COUNTED = ("conversation_id", "topic", "task_type", "source_model", "tokens_used", "complexity", "timestamp")
+"""What the statistics read of a ledger row."""
+
 
 class TopicStep(CatalogStep):
     """Counts what the ledger holds, by conversation; the view ``topic_stats_daily`` adds it up."""
@@ -33,7 +36,7 @@ class TopicStep(CatalogStep):
         found: dict[str, Row] = {}
         with stores.catalog.reading() as connection:
             for page in pages(fragments):
-                mine = select(ledger).where(
+                mine = select(*(ledger.c[name] for name in COUNTED)).where(
                     ledger.c.conversation_id.in_(page),
                     ledger.c.collection == collection_name(stores),
                 )

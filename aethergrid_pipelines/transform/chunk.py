@@ -24,10 +24,11 @@ _CHARACTERS_PER_TOKEN = 8
 
 def embedded_text(chunk: Chunk) -> str:
     """What the embedder sees of a chunk: ``speaker: heading↵text``, as far as there are speaker and heading."""
-    return _embedded(chunk.speaker, chunk.heading, chunk.text)
+    return embedded_from(chunk.speaker, chunk.heading, chunk.text)
 
 
-def _embedded(speaker: str | None, heading: str | None, text: str) -> str:
+def embedded_from(speaker: str | None, heading: str | None, text: str) -> str:
+    """The same of its parts."""
     return (f"{speaker}: " if speaker else "") + (f"{heading}\n" if heading else "") + text
 
 
@@ -61,7 +62,7 @@ class _Draft:
         self.pieces = []
 
     def text(self, piece: Piece) -> str:
-        return _embedded(piece.speaker, piece.heading, self.message.content[piece.start : piece.end])
+        return embedded_from(piece.speaker, piece.heading, self.message.content[piece.start : piece.end])
 
     def chunks(self, ordinal: int) -> Iterator[Chunk]:
         message = self.message
