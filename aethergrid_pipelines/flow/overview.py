@@ -4,15 +4,15 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, column, func, select, table
+from sqlalchemy import Connection, Table, and_, func, select
 
 from aethergrid_pipelines.flow.accounts import SourceGroup, source_accounts
-from aethergrid_pipelines.records.columns import UtcDateTime
 from aethergrid_pipelines.records.tables import (
     ChunkRow,
     ConversationRow,
     FragmentRow,
     StepState,
+    TopicStatRow,
     Vector,
     table_of,
 )
@@ -21,19 +21,8 @@ from aethergrid_pipelines.stores.catalog import Catalog
 MOST_DAYS = 400
 MOST_GROUPS = 200
 
-# The views of sql/views.
-_topics = table(
-    "topic_stats_daily",
-    *(column(name) for name in ("space", "day", "topic", "task_type", "source_model", "fragments", "tokens")),
-)
-_progress = table(
-    "step_progress",
-    column("step"),
-    column("day"),
-    column("conversations"),
-    column("rows_made"),
-    column("last_processed_at", UtcDateTime()),
-)
+# Not the views of sql/views, which group by day first and count conversations: three times as long.
+_topics, _states = table_of(TopicStatRow), table_of(StepState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +153,9 @@ def step_groups(connection: Connection) -> list[StepGroup]:
     """How far each step is, in flow order."""
     from aethergrid_pipelines.flow.steps import CHAIN
 
-    query = select(
-        _progress.c.step,
-        func.sum(_progress.c.conversations),
-        func.sum(_progress.c.rows_made),
-        func.max(_progress.c.last_processed_at, type_=UtcDateTime()),
-    ).group_by(_progress.c.step)
+    query = select(_states.c.step, func.count(), func.sum(_states.c.rows), func.max(_states.c.processed_at)).group_by(
+        _states.c.step
+    )
     found = {row[0]: StepGroup(row[0], int(row[1]), int(row[2] or 0), row[3]) for row in connection.execute(query)}
     return [found.get(step.name) or StepGroup(step.name, 0, 0, None) for step in CHAIN]
 
@@ -180,9 +166,8 @@ def _of(query: Any, rows: Any, space: str | None) -> Any:
 
 def last_runs(catalog: Catalog) -> dict[str, str]:
     """The id of the run that last processed something, by step. Reads all step states."""
-    states = table_of(StepState)
-    latest = select(states.c.step, func.max(states.c.processed_at).label("at")).group_by(states.c.step).subquery()
-    newest = and_(states.c.step == latest.c.step, states.c.processed_at == latest.c.at)
-    query = select(states.c.step, func.max(states.c.run_id)).join(latest, newest).group_by(states.c.step)
+    latest = select(_states.c.step, func.max(_states.c.processed_at).label("at")).group_by(_states.c.step).subquery()
+    newest = and_(_states.c.step == latest.c.step, _states.c.processed_at == latest.c.at)
+    query = select(_states.c.step, func.max(_states.c.run_id)).join(latest, newest).group_by(_states.c.step)
     with catalog.reading() as connection:
         return {row[0]: row[1] for row in connection.execute(query)}

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import column, func, select, table
+from sqlalchemy import func, select
 
+from aethergrid_pipelines.records.tables import TopicStatRow, table_of
 from aethergrid_pipelines.stores.catalog import Catalog
 
 By = Literal["model", "topic", "task_type"]
@@ -18,9 +19,7 @@ MOST_BUCKETS = 60
 
 _COLUMNS: dict[By, str] = {"model": "source_model", "topic": "topic", "task_type": "task_type"}
 
-_topics = table(
-    "topic_stats_daily", *(column(name) for name in ("space", "day", "fragments", *_COLUMNS.values()))
-)  # a view of sql/views
+_topics = table_of(TopicStatRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def timeline(catalog: Catalog, *, by: By, space: str | None = None, most: int = 
         query = query.where(_topics.c.space == space)
     with catalog.reading() as connection:
         rows = connection.execute(query).all()
-    return drawn(((_day(row[0]), str(row[1]), int(row[2])) for row in rows), by=by, most=most)
+    return drawn(((row[0], str(row[1]), int(row[2])) for row in rows), by=by, most=most)
 
 
 def drawn(rows: Iterable[tuple[dt.date, str, int]], *, by: By, most: int) -> Timeline:
@@ -106,8 +105,3 @@ def _added_up(rest: list[Series]) -> Series | None:
         return None
     heights = [sum(together) for together in zip(*(series.fragments for series in rest), strict=True)]
     return Series(f"{len(rest)} others", sum(heights), heights)
-
-
-def _day(value: dt.date | str) -> dt.date:
-    # A view of SQLite has no types.
-    return dt.date.fromisoformat(value) if isinstance(value, str) else value
