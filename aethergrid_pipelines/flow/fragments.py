@@ -76,7 +76,7 @@ class FragmentStep(ChainedStep):
                 if difference.upserts or difference.deletes:
                     index_version.change(connection)
         if difference.upserts or difference.deletes:
-            stores.vectors.refresh(collection)
+            stores.upkeep.wrote(stores.vectors, collection)
         report.processed += len(current)
         report.postponed += len(batch) - len(current)
         report.rows += sum(len(found) for found in wanted.values())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from aethergrid_pipelines.flow.in_flight import InFlight
 from aethergrid_pipelines.flow.known_labels import KnownLabels
+from aethergrid_pipelines.flow.upkeep import Upkeep
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines.stores.catalog import Catalog
 from aethergrid_pipelines.stores.conversations import ConversationStore
@@ -28,6 +29,7 @@ class Stores:
     enricher: "Enricher | None" = None
     in_flight: InFlight = field(default_factory=InFlight)
     labels: KnownLabels = field(default_factory=KnownLabels)
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
     def __enter__(self) -> "Stores":
         return self
@@ -37,6 +39,7 @@ class Stores:
 
     def close(self) -> None:
         """Release connections, threads and memory; idempotent."""
+        self.upkeep.close()
         self.embedder.close()
         self.vectors.close()
         self.catalog.close()

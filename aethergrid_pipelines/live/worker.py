@@ -112,6 +112,7 @@ class LiveWorker:
         """Load what a batch needs, so that the first message need not wait for it; at most once."""
         if self._warm:
             return
+        self._stores.upkeep.beside()
         self._stores.embedder.embed_query("warm-up")
         open_enricher(self._stores)
         active = self._stores.vectors.active()

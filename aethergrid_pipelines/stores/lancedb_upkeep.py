@@ -59,16 +59,19 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
     """
     if not _wants_refresh(tables.open(entry)):
         return False
-    # Without the writers' lock a write in between would make Lance start all over.
-    with tables.writing(entry):
-        table = tables.open(entry)
-        if _wants_refresh(table):
+    with tables.maintaining(entry, wait=False) as held:
+        # Whoever holds it sees to it.
+        if not held:
+            return False
+        # Without the writers' lock a write in between would make Lance compact all over. An index takes it as it comes.
+        with tables.writing(entry):
+            table = tables.open(entry)
             indexing, cleaning = _unindexed(table) > FEW_UNINDEXED_ROWS, tables.due(entry, every=CLEANED)
-            _tidy(tables, entry, indexing=indexing, cleaning=cleaning)
-    if _ungraphed(tables.open(entry)) > lancedb_graphs.GRAPH_ROWS:
-        with tables.maintaining(entry, wait=False) as held:
-            if held:
-                tables.retried(lambda: _graph(tables, entry, lancedb_graphs.complete_groups))
+            _tidy(tables, entry, indexing=False, cleaning=cleaning)
+        if indexing:
+            tables.retried(lambda: index_new_rows(tables.dataset(entry)))
+        if _ungraphed(tables.open(entry)) > lancedb_graphs.GRAPH_ROWS:
+            tables.retried(lambda: _graph(tables, entry, lancedb_graphs.complete_groups))
     give_back()
     return True
 
