@@ -2,8 +2,8 @@
 
 One graph over all rows has to be built anew as the table grows: a quarter of an hour of processor time at a million
 rows, and gigabytes. Many small ones take long to search: 110 of 4,096 rows 200 ms, no less than their vectors without
-any. So a graph is complete at :data:`GRAPH_ROWS`, and is never built again; a search looks through all of them. They
-are built beside the table and then published, so that nobody waits for them:
+any. So a graph is complete at about :data:`GRAPH_ROWS`, and is never built again; a search looks through all of them.
+They are built beside the table and then published, so that nobody waits for them:
 https://lance.org/guide/distributed_indexing/.
 """
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 GRAPH_ROWS = 65_536
 """A graph of this many rows is complete. It takes a minute of processor time to build and 4 ms to search, which grow
-with the logarithm of its rows; those that no graph has take 0.45 ms for each 1,000."""
+with the logarithm of its rows; those that no graph has take 0.5 to 0.7 ms for each 1,000."""
+
+COMPLETE = 0.75
+"""The share of these rows from which on a writer builds a graph: the next file would rarely fit."""
 
 NAME, COLUMN = "vector_idx", "vector"
 
@@ -29,8 +32,9 @@ def complete_groups(dataset: LanceDataset) -> list[list[int]]:
     hardly be merged any more."""
     rows = _rows(dataset)
     settled = {file for file, count in rows.items() if count >= SEGMENT_ROWS // 2}
-    # The last group may get another file yet.
-    return _grouped(sorted(settled - _covered(dataset)), rows)[:-1]
+    groups = _grouped(sorted(settled - _covered(dataset)), rows)
+    # The last one may get another file yet.
+    return [files for files in groups if sum(rows[file] for file in files) >= COMPLETE * GRAPH_ROWS]
 
 
 def all_groups(dataset: LanceDataset) -> list[list[int]]:

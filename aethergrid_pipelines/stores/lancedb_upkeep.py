@@ -70,7 +70,7 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
             _tidy(tables, entry, indexing=False, cleaning=cleaning)
         if indexing:
             tables.retried(lambda: index_new_rows(tables.dataset(entry)))
-        if _ungraphed(tables.open(entry)) > lancedb_graphs.GRAPH_ROWS:
+        if _ungraphed(tables.open(entry)) >= lancedb_graphs.COMPLETE * lancedb_graphs.GRAPH_ROWS:
             tables.retried(lambda: _graph(tables, entry, lancedb_graphs.complete_groups))
     give_back()
     return True
