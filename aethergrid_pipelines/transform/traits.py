@@ -15,6 +15,9 @@ NAMES = "names"
 READ_CHARACTERS = 4_000
 """How much of a text is looked at."""
 
+KEPT_TEXTS = 4_096
+"""Texts of which the traits are kept: a conversation that goes on is read again with each of its messages."""
+
 _PAST = (
     r"\w+ed|went|got|made|did|saw|took|had|found|met|gave|came|began|bought|won|lost|told|felt|ran|wrote|spent|built"
     r"|taught|caught|brought|kept|left|hit|was|were"
@@ -37,7 +40,6 @@ _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 _LAST_MARK = re.compile(r"[.!?](?=[^.!?]*$)")
 
 
-@lru_cache(maxsize=4_096)
 def traits(text: str) -> str:
     """The traits of ``text``, joined by single spaces, in a fixed order. The patterns are English; a text in another
     language has fewer traits and is ranked without them.
@@ -45,7 +47,11 @@ def traits(text: str) -> str:
     >>> traits("I met Jean in Oslo last week. Have you been there?")
     'question first-person event time names'
     """
-    text = text[:READ_CHARACTERS]
+    return _traits(text[:READ_CHARACTERS])
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _traits(text: str) -> str:
     small = text.lower()
     # A caption after the last sentence is no part of it.
     last = _LAST_MARK.search(text)

@@ -24,6 +24,9 @@ MOST_TERMS = 120
 KEPT_TEXTS = 4_096
 """Texts of which the terms are kept: a conversation that goes on is read again with each of its messages."""
 
+KEPT_CHARACTERS = 2_048
+"""Of longer texts they are not, as there are where an embedder's window is large: 4 kB a text is what is kept."""
+
 _FAR = (2, 3)
 
 
@@ -49,7 +52,7 @@ def read_fields(written: str) -> LexicalFields:
 
 def lexical_fields(chunks: Sequence[Chunk]) -> list[LexicalFields]:
     """The fields of each of the chunks of one conversation, given in order."""
-    terms = [_terms(chunk.text) for chunk in chunks]
+    terms = [_terms_of(chunk.text) for chunk in chunks]
     before = [" ".join(own[-MOST_TERMS:]) for own in terms]
     after = [" ".join(own[:MOST_TERMS]) for own in terms]
     session = sessions(chunks)
@@ -66,7 +69,11 @@ def lexical_fields(chunks: Sequence[Chunk]) -> list[LexicalFields]:
 
 
 def _header(chunk: Chunk) -> list[str]:
-    return [*date_terms(chunk.timestamp), *_terms(f"{chunk.speaker or chunk.role}\n{chunk.heading or ''}")]
+    return [*date_terms(chunk.timestamp), *_terms_of(f"{chunk.speaker or chunk.role}\n{chunk.heading or ''}")]
+
+
+def _terms_of(text: str) -> tuple[str, ...]:
+    return _terms(text) if len(text) <= KEPT_CHARACTERS else _terms.__wrapped__(text)
 
 
 @lru_cache(maxsize=KEPT_TEXTS)

@@ -3,8 +3,9 @@
 import datetime as dt
 
 from aethergrid_pipelines.records.flow import Chunk
+from aethergrid_pipelines.transform import window
 from aethergrid_pipelines.transform.chunk import chunk
-from aethergrid_pipelines.transform.window import MOST_TERMS, SESSION_GAP, lexical_fields
+from aethergrid_pipelines.transform.window import KEPT_CHARACTERS, MOST_TERMS, SESSION_GAP, lexical_fields
 from aethergrid_pipelines_tests.transform.conversations import WordTokenizer, cleaned
 
 WORDS = ["alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa", "theta", "zeta"]
@@ -67,3 +68,16 @@ def test_a_long_neighbour_gives_the_terms_nearest_to_the_chunk() -> None:
 
 def test_no_chunks_have_no_fields() -> None:
     assert lexical_fields([]) == []
+
+
+def test_a_text_that_is_read_again_has_the_same_terms_and_long_ones_are_not_kept() -> None:
+    kept = window._terms
+    kept.cache_clear()
+    short, long = turns(["Bought running shoes", "Which ones?"]), turns(["word " * 250])
+    long[0].text = "word " * KEPT_CHARACTERS
+    first = lexical_fields(short), lexical_fields(long)
+    held = kept.cache_info().currsize
+    assert (lexical_fields(short), lexical_fields(long)) == first
+    assert kept.cache_info().currsize == held == 3
+    assert kept.cache_info().hits >= 4
+    assert len(first[1][0].body.split()) > KEPT_CHARACTERS
