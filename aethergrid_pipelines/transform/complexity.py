@@ -9,6 +9,7 @@ import math
 import re
 
 from aethergrid_pipelines.transform.features import Text
+from aethergrid_pipelines.transform.remembered import Remembered
 
 _NUMBERED = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+\S", re.MULTILINE)
 _IDENTIFIER = re.compile(r"\b(?:[a-z]+[A-Z]\w*|\w+_\w+|\w+\(\)|[A-Z]{2,}\w*)\b")
@@ -46,15 +47,24 @@ def measure(text: str, parts: Text) -> dict[str, float]:
     words = parts.words
     different = set(words)
     lines = [line for line in parts.code.split("\n") if line.strip()]
+    technical = list(_known_technical.throughout(parts.prose))
     return {
         "length": len(words) + 6 * len(lines),
         "variety": len(different),
-        "long_words": sum(map((9).__le__, map(len, different))) + len(_IDENTIFIER.findall(parts.prose)),
-        "conditions": sum(map(_CONDITIONS.__contains__, words)) + 0.5 * len(_FIGURE.findall(parts.prose)),
+        "long_words": sum(map((9).__le__, map(len, different))) + technical.count(_IDENTIFIER),
+        "conditions": sum(map(_CONDITIONS.__contains__, words)) + 0.5 * technical.count(_FIGURE),
         "steps": len(_NUMBERED.findall(parts.prose)),
         "code_lines": len(lines),
         "nesting": _depth(lines) if lines else 0,
     }
+
+
+def _technical(piece: str) -> tuple[re.Pattern[str], ...]:
+    """For each identifier and each figure the pattern that finds it."""
+    return tuple(kind for kind in (_IDENTIFIER, _FIGURE) for _ in kind.findall(piece))
+
+
+_known_technical = Remembered(_technical)
 
 
 def _depth(lines: list[str]) -> int:

@@ -19,8 +19,17 @@ _CODE_LINE = re.compile(
         | from\ [\w.]+\ import\b | (?:if|for|while|with|try|else)\b.*[:{]\s*$
         | @\w[\w.]*(?:\(|$) | \#include\b | \#! | \$\ \w | </?\w[^>]*>\s*$ | [{}\[\])]+[;,)]*\s*$
         | [\w.\[\]"'$]+(?:,\ *\w+)*\ *(?::=|[-+*/|&]?=)\ *\S | (?:done|fi|esac|then|end)\s*$
-        | [\w./-]+\ .*(?:"?\$\{?[A-Za-z_@]|\ >>?\ |\ \|\ \w).* | set\ -\w | [.\#@][\w-][^{]*\{
-        | (?=.*[()\[\]{}=<>"'])[\x20-\x7e]*[;{]\s*$ | .*;\ (?:do|then)\s*$ | [\w.]+\(.*\)\s*$
+        | set\ -\w | [.\#@][\w-][^{]*\{
+        | [\w.]+\(.*\)\s*$
+    )""",
+    re.VERBOSE,
+)
+# The same, but for what stands somewhere in the line: to look for it takes long, and without a sign there is none.
+_CODE_SIGN = re.compile(r"[$>|;{]")
+_SIGNED_CODE_LINE = re.compile(
+    r"""\s*(?:
+        [\w./-]+\ .*(?:"?\$\{?[A-Za-z_@]|\ >>?\ |\ \|\ \w).*
+        | (?=.*[()\[\]{}=<>"'])[\x20-\x7e]*[;{]\s*$ | .*;\ (?:do|then)\s*$
     )""",
     re.VERBOSE,
 )
@@ -77,7 +86,7 @@ def take_apart(text: str) -> Text:
     prose: list[str] = []
     code: list[str] = list(fenced)
     for line in outside.split("\n"):
-        (code if line and _CODE_LINE.match(line) else prose).append(line)
+        (code if line and _is_code(line) else prose).append(line)
     code_text, prose_text = "\n".join(code), "\n".join(prose)
     if "`" in prose_text:
         prose_text = _INLINE_CODE.sub(" ", prose_text)
@@ -87,6 +96,10 @@ def take_apart(text: str) -> Text:
     total = solid + len("".join(prose_text.split()))
     words = _WORD.findall(prose_text.lower().replace("’", "'"))
     return Text(prose_text, words, code_text, solid / total if total else 0.0, bool(fenced))
+
+
+def _is_code(line: str) -> bool:
+    return bool(_CODE_LINE.match(line) or (_CODE_SIGN.search(line) and _SIGNED_CODE_LINE.match(line)))
 
 
 def of_text(text: str, parts: Text) -> list[float]:
