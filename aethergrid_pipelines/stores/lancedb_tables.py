@@ -212,7 +212,8 @@ def present(table: Table, columns: Sequence[str] = COLUMNS) -> list[str]:
 def build_indexes(table: Table, *, replace: bool = False) -> list[str]:
     """Build the lexical and scalar indexes that are missing, or all anew; returns the columns they are on.
 
-    An index serves from its first row on: what came later is searched without it, with the same tokens and scores.
+    An index serves from its first row on: what came later is searched without it, with the same tokens. Scores of rows
+    inside follow the statistics of those inside, scores of the others those of all, until the others are indexed.
     """
     from lancedb.index import FTS, Bitmap, BTree
 
