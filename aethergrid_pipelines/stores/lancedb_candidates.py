@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 EF_A_ROW, LEAST_EF = 12, 300
 """How many nodes of the graph are looked at for each row that is asked for. Of 20,000 fragments of generated
-conversations this finds 97.9 % of the 100 nearest and 99.6 % of the 20 nearest in 5.5 ms, of 100,000 95.9 and 98.3 % in
-7.2 ms; a third of it 91.6 and 96.5 %, 85.6 and 92.7 %, and takes four fifths of the time."""
+conversations this finds 97.9 % of the 100 nearest and 99.6 % of the 20 nearest in 5.5 ms, of 100,000 in one graph 95.9
+and 98.3 % in 7.2 ms; a third of it 91.6 and 96.5 %, 85.6 and 92.7 %, and takes four fifths of the time."""
 
 REFINED = 100
 """Vectors in the graph are quantised to bytes: at least so many of the best are compared exactly. All that are returned

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, segments
+from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, rows_of_files, segments
 
 if TYPE_CHECKING:
     from lance import LanceDataset
@@ -31,7 +31,7 @@ NAME, COLUMN = "vector_idx", "vector"
 def complete_groups(dataset: LanceDataset) -> list[list[int]]:
     """Files for graphs that are complete at once: of those that no graph has, and that are so large that they will
     hardly be merged any more."""
-    rows = _rows(dataset)
+    rows = rows_of_files(dataset)
     settled = {file for file, count in rows.items() if count >= SEGMENT_ROWS // 2}
     groups = _grouped(sorted(settled - _covered(dataset)), rows)
     # The last one may get another file yet.
@@ -41,7 +41,7 @@ def complete_groups(dataset: LanceDataset) -> list[list[int]]:
 def all_groups(dataset: LanceDataset) -> list[list[int]]:
     """Files for graphs after which each row is in one: with the new files those of the smallest graphs that still have
     room for them."""
-    rows = _rows(dataset)
+    rows = rows_of_files(dataset)
     new = set(rows) - _covered(dataset)
     if not new:
         return []
@@ -75,10 +75,6 @@ def drop(dataset: LanceDataset) -> None:
     """Remove all graphs."""
     if any(index.name == NAME for index in dataset.describe_indices()):
         dataset.drop_index(NAME)
-
-
-def _rows(dataset: LanceDataset) -> dict[int, int]:
-    return {file.fragment_id: file.metadata.physical_rows for file in dataset.get_fragments()}
 
 
 def _covered(dataset: LanceDataset) -> set[int]:

@@ -54,9 +54,14 @@ def segments(dataset: LanceDataset, column: str) -> list[list[int]]:
     return sorted(files for files in known if files)
 
 
+def rows_of_files(dataset: LanceDataset) -> dict[int, int]:
+    """How many rows each file has, deleted ones among them."""
+    return {fragment.fragment_id: fragment.metadata.physical_rows for fragment in dataset.get_fragments()}
+
+
 def _unfinished(dataset: LanceDataset) -> int:
     """How many of the latest segments are to become one with the rows that no segment has yet."""
-    rows = {fragment.fragment_id: fragment.metadata.physical_rows for fragment in dataset.get_fragments()}
+    rows = rows_of_files(dataset)
     index = next(index for index in dataset.describe_indices() if "vector" not in index.field_names)
     # In the order in which they were made, which is that of merging; a compaction gives older rows newer files.
     segments = [segment.fragment_ids for segment in index.segments]

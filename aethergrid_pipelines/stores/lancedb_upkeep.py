@@ -67,7 +67,9 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
         with tables.writing(entry):
             table = tables.open(entry)
             indexing, cleaning = _unindexed(table) > FEW_UNINDEXED_ROWS, tables.due(entry, every=CLEANED)
-            _tidy(tables, entry, indexing=False, cleaning=cleaning)
+            tables.retried(lambda: compact(tables.dataset(entry)))
+            if cleaning:
+                _clean(tables, entry)
         if indexing:
             tables.retried(lambda: index_new_rows(tables.dataset(entry)))
         if _ungraphed(tables.open(entry)) >= lancedb_graphs.COMPLETE * lancedb_graphs.GRAPH_ROWS:
@@ -84,13 +86,8 @@ def _graph(tables: LanceTables, entry: CollectionEntry, groups: Callable[[LanceD
     return len(wanted)
 
 
-def _tidy(tables: LanceTables, entry: CollectionEntry, *, indexing: bool = True, cleaning: bool = True) -> None:
-    # Each starts from the latest version: files that are one already need one segment only.
-    tables.retried(lambda: compact(tables.dataset(entry)))
-    if indexing:
-        tables.retried(lambda: index_new_rows(tables.dataset(entry)))
-    if cleaning:
-        tables.retried(lambda: remove_old_versions(tables.dataset(entry), older_than=KEPT))
+def _clean(tables: LanceTables, entry: CollectionEntry) -> None:
+    tables.retried(lambda: remove_old_versions(tables.dataset(entry), older_than=KEPT))
 
 
 def _wants_refresh(table: Table) -> bool:
@@ -117,7 +114,10 @@ def _refresh(tables: LanceTables, entry: CollectionEntry) -> list[str]:
     built = tables.retried(lambda: build_indexes(table))
     if built:
         actions.append(f"built the missing indexes on {', '.join(built)}")
-    _tidy(tables, entry)
+    # Each starts from the latest version: files that are one already need one segment only.
+    tables.retried(lambda: compact(tables.dataset(entry)))
+    tables.retried(lambda: index_new_rows(tables.dataset(entry)))
+    _clean(tables, entry)
     actions.append("compacted files, added new rows to the indexes, removed old versions")
     table = tables.open(entry)
     if _ungraphed(table) > (UNINDEXED_ROWS if vector_segments(table) else EXACT_ROWS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.stores.candidates import best
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from weaviate.collections.classes.filters import _Filters
 
 ROWS_AT_ONCE = 500
+
+T = TypeVar("T")
 
 
 class WeaviateSearch:
@@ -68,7 +70,7 @@ class WeaviateSearch:
         from weaviate.classes.query import Filter, MetadataQuery
 
         found: dict[str, float] = {}
-        for part in _parts(uuids(ids)):
+        for part in parts(uuids(ids)):
             with self._connection.client() as client:
                 # So few rows that pass a filter are compared one by one, hence exactly.
                 answer = client.collections.use(name).query.near_vector(
@@ -86,7 +88,7 @@ class WeaviateSearch:
         from weaviate.classes.query import Filter
 
         found: dict[str, Fragment] = {}
-        for part in _parts(uuids(ids)):
+        for part in parts(uuids(ids)):
             with self._connection.client() as client:
                 answer = client.collections.use(name).query.fetch_objects(
                     filters=Filter.by_id().contains_any(part), limit=len(part), include_vector=with_vectors
@@ -97,7 +99,8 @@ class WeaviateSearch:
         return [found[id_] for id_ in ids if id_ in found]
 
 
-def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
+def parts(items: Sequence[T]) -> list[Sequence[T]]:
+    """``items`` in order, in parts of as many as one request takes."""
     return [items[start : start + ROWS_AT_ONCE] for start in range(0, len(items), ROWS_AT_ONCE)]
 
 

@@ -34,7 +34,7 @@ from aethergrid_pipelines.stores.weaviate_schema import (
     described,
     to_properties,
 )
-from aethergrid_pipelines.stores.weaviate_search import ROWS_AT_ONCE, WeaviateSearch
+from aethergrid_pipelines.stores.weaviate_search import WeaviateSearch, parts
 from aethergrid_pipelines.stores.weaviate_upkeep import optimise
 
 if TYPE_CHECKING:
@@ -134,11 +134,10 @@ class WeaviateVectorStore:
         with self._connection.client() as client:
             # Asked each time: the server would make up a collection that is not there.
             _, dimension = self._describe(client, name)
-            rows = latest(fragments, dimension)
-            for start in range(0, len(rows), ROWS_AT_ONCE):
+            for part in parts(latest(fragments, dimension)):
                 objects = [
                     DataObject(properties=to_properties(row), uuid=uuid.UUID(row.id), vector={VECTOR: row.vector})
-                    for row in rows[start : start + ROWS_AT_ONCE]
+                    for row in part
                 ]
                 self._insert(client, name, objects)
 
@@ -146,12 +145,10 @@ class WeaviateVectorStore:
         from weaviate.classes.query import Filter
 
         name = self._name(collection)
-        there = uuids(ids)
         with self._connection.client() as client:
             self._describe(client, name)
-            for start in range(0, len(there), ROWS_AT_ONCE):
-                some = Filter.by_id().contains_any(there[start : start + ROWS_AT_ONCE])
-                result = client.collections.use(name).data.delete_many(where=some)
+            for part in parts(uuids(ids)):
+                result = client.collections.use(name).data.delete_many(where=Filter.by_id().contains_any(part))
                 if result.failed:
                     raise WeaviateWriteFailed(f"{result.failed} of {result.matches} fragments were not deleted")
 
