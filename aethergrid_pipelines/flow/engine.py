@@ -6,7 +6,6 @@ once, so that the model, which wants every core, works while the other batch is 
 """
 
 import gc
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
@@ -28,10 +27,6 @@ PASSES = 3
 WORKERS = 2
 """Batches under way at once. Each has at most half as many rows as one alone might have: together they need as much
 memory, and what the first and the last of them wait for is half as long."""
-
-SWITCH_SECONDS = 0.0001
-"""The threads of the model come back for another text every few milliseconds. By default they would then wait for up to
-five more until the batch that is computed beside lets them have the interpreter, and a core with them."""
 
 
 def materialise(
@@ -134,7 +129,6 @@ def _each(batches: Iterable[list[Stale]], work: Work) -> Iterator[list[StepRepor
         yield from map(work, begun)
         return
     rest = chain(begun, rest)
-    sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="batch") as pool:
         running: set[Future[list[StepReport]]] = set()
         while True:
