@@ -1,7 +1,7 @@
 """The graph of the local embedder in the form that other libraries call: padded batches with a mask.
 
-The embedder's own graph takes one text a call (:mod:`aethergrid_pipelines.embedders.minilm_graph`). Here the same
-nodes and weights get a batch dimension: ``input_ids`` and ``attention_mask``, int64 (texts, tokens) → ``vector``,
+The embedder's own graph reads one text after the other (:mod:`aethergrid_pipelines.embedders.minilm_graph`). Here the
+same nodes and weights get a batch dimension: ``input_ids`` and ``attention_mask``, int64 (texts, tokens) → ``vector``,
 float32 (texts, 384). A text alone in its batch gets the same vector.
 """
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from aethergrid_pipelines.embedders.minilm_graph import Precision, one_text_graph, published_weights
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -19,15 +21,18 @@ PERMUTATIONS = {(1, 0, 2): (0, 2, 1, 3), (1, 2, 0): (0, 2, 3, 1)}
 MASKED = -10_000.0
 
 
-def write_batched(graph: Path, target: Path) -> None:
-    """Write the batched form of the graph in one file to another."""
+def write_batched(precision: Precision, target: Path) -> None:
+    """Write the batched form of the embedder's graph to a file."""
     import onnx
 
-    onnx.save(batched(onnx.load(graph)), target)
+    onnx.save(batched(one_text_graph(published_weights(), precision)), target)
 
 
 def batched(model: "ModelProto") -> "ModelProto":
-    """The graph with a batch dimension and a mask. Raises ``KeyError`` where it is not as the embedder builds it."""
+    """The graph of one text with a batch dimension and a mask.
+
+    Raises ``KeyError`` where it is not as the embedder builds it.
+    """
     from onnx import TensorProto, checker, helper, numpy_helper
 
     graph = model.graph

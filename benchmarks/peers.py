@@ -171,11 +171,10 @@ def fast_embedding(folder: Path) -> Any:
     from llama_index.embeddings.fastembed import FastEmbedEmbedding
 
     from aethergrid_pipelines.embedders.local import MODEL_TOKENS
-    from aethergrid_pipelines.embedders.minilm_graph import graph_file, weights_folder
-    from aethergrid_pipelines.settings import load_settings
+    from aethergrid_pipelines.embedders.minilm_graph import weights_folder
 
     folder.mkdir()
-    write_batched(graph_file(load_settings().models_path, "int8"), folder / "model.onnx")
+    write_batched("int8", folder / "model.onnx")
     for name in ("config.json", "tokenizer.json"):
         shutil.copy(weights_folder() / name, folder)
     tokenizer = {"model_max_length": MODEL_TOKENS, "pad_token": "[PAD]"}
@@ -200,12 +199,11 @@ def session_embed(embedder: "LocalEmbedder") -> Embed:
     from onnxruntime import InferenceSession, SessionOptions
 
     from aethergrid_pipelines.embedders.local import CLS, SEP
-    from aethergrid_pipelines.embedders.minilm_graph import graph_file
-    from aethergrid_pipelines.settings import load_settings
+    from aethergrid_pipelines.embedders.minilm_graph import one_text_graph, published_weights
 
     options = SessionOptions()
     options.intra_op_num_threads = usable_threads()
-    graph = graph_file(load_settings().models_path, "int8")
+    graph = one_text_graph(published_weights(), "int8").SerializeToString()
     session = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def embed(texts: Sequence[str]) -> list[list[float]]:

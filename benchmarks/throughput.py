@@ -4,9 +4,9 @@
 
 Generated messages are imported from a file and go through the six steps, with the local embedder on every core. While
 one batch is embedded, the rest is done to another, so no clock inside the flow can tell the two apart. The embedding's
-own time is therefore taken afterwards, on the same chunks, in rounds: a bare onnxruntime session of the same graph
-(chunks tokenised beforehand, one a call, longest first, as many threads, nothing around it), then ``embed()``, which
-tokenises; nothing else runs meanwhile. All figures are of one run:
+own time is therefore taken afterwards, on the same chunks, in rounds: a bare onnxruntime session of the same nodes and
+weights (chunks tokenised beforehand, one a call, longest first, as many threads, nothing around it), then ``embed()``,
+which tokenises; nothing else runs meanwhile. All figures are of one run:
 
 * ``rest_to_embedding`` < 0.25: the clock from the file to the last step, less that of ``embed()`` alone on the same
   chunks, to the latter;
@@ -166,13 +166,12 @@ class BareSession:
     def __init__(self, embedder: "LocalEmbedder") -> None:
         from onnxruntime import InferenceSession, SessionOptions
 
-        from aethergrid_pipelines.embedders.minilm_graph import graph_file
-        from aethergrid_pipelines.settings import load_settings
+        from aethergrid_pipelines.embedders.minilm_graph import one_text_graph, published_weights
 
         options = SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = InferenceSession(
-            graph_file(load_settings().models_path, "int8"),
+            one_text_graph(published_weights(), "int8").SerializeToString(),
             options,
             providers=["CPUExecutionProvider"],
             disabled_optimizers=["SkipLayerNormFusion"],

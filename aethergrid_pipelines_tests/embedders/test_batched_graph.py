@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from aethergrid_pipelines.embedders.local import CLS, SEP, LocalEmbedder
-from aethergrid_pipelines.embedders.minilm_graph import Precision, graph_file
+from aethergrid_pipelines.embedders.minilm_graph import Precision
 from benchmarks.batched_graph import write_batched
 
 TEXTS = ["a", "Why does the deployment fail only on Fridays?", "def add(a, b):\n    return a + b\n" * 9]
@@ -19,7 +19,7 @@ def test_the_batched_graph_gives_the_embedders_vectors(
     models: Path, tmp_path: Path, precision: Precision, together: bool
 ) -> None:
     embedder = LocalEmbedder(models, precision=precision, threads=1)
-    write_batched(graph_file(models, precision), tmp_path / "batched.onnx")
+    write_batched(precision, tmp_path / "batched.onnx")
     session = InferenceSession(tmp_path / "batched.onnx", providers=["CPUExecutionProvider"])
     rows = [np.array([CLS, *ids, SEP], np.int64) for ids in embedder.tokenizer.ids(TEXTS)]
 

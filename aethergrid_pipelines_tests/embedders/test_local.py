@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aethergrid_pipelines.embedders.local import KEPT_COUNTS, LocalEmbedder, WordPieceTokenizer
+from aethergrid_pipelines.embedders.local import CALL_TOKENS, KEPT_COUNTS, LocalEmbedder, WordPieceTokenizer, calls
 
 WORDS = ["the", "parser", "reads", "tokens", "until", "its", "buffer", "is", "full", "naïve", "漢字", "🙂", "x=1;"]
 
@@ -19,6 +19,17 @@ def texts(count: int, seed: int = 3) -> list[str]:
 @pytest.fixture(scope="module")
 def embedder(models: Path) -> LocalEmbedder:
     return LocalEmbedder(models, threads=2)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("number", [1, 2, 3, 500])
+def test_each_text_is_in_one_call_and_the_last_ones_are_small(number: int, threads: int) -> None:
+    lengths = sorted((3 + at * 37 % 254 for at in range(number)), reverse=True)
+    found = calls(lengths, threads)
+    assert [length for call in found for length in lengths[call]] == lengths
+    assert all(sum(lengths[call]) <= CALL_TOKENS for call in found)
+    assert len(found) >= min(number, threads)
+    assert len(lengths[found[-1]]) == 1
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])

@@ -6,10 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 
 from aethergrid_pipelines.embedders import minilm_graph
-from aethergrid_pipelines.embedders.local import LocalEmbedder
-from aethergrid_pipelines.embedders.minilm_graph import graph_file, parse_safetensors, published_weights, symmetric_int8
+from aethergrid_pipelines.embedders.local import CLS, SEP, LocalEmbedder
+from aethergrid_pipelines.embedders.minilm_graph import (
+    Precision,
+    graph_file,
+    one_text_graph,
+    parse_safetensors,
+    published_weights,
+    symmetric_int8,
+)
 from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable
 from aethergrid_pipelines_tests.embedders.numpy_minilm import forward
 
@@ -27,6 +35,18 @@ def test_fp32_agrees_with_an_independent_forward_pass(models: Path, text: str) -
     ids = [101, *embedder.tokenizer.ids([text])[0], 102]
     expected = forward(published_weights(), ids)
     assert np.abs(embedder.embed_query(text) - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_many_texts_in_one_call_get_what_each_gets_alone(models: Path, precision: Precision) -> None:
+    embedder = LocalEmbedder(models, precision=precision, threads=1)
+    alone = InferenceSession(one_text_graph(published_weights(), precision).SerializeToString())
+    texts = [SENTENCES[at % len(SENTENCES)][: at + 1] for at in range(40)]
+    ids = [np.array([CLS, *one, SEP], np.int64) for one in embedder.tokenizer.ids(texts)]
+    expected = [alone.run(None, {"input_ids": one})[0] for one in ids]
+    difference = np.abs(embedder.embed(texts).vectors - expected).max()
+    # The int8 operators are the same ones; of fp32 a session may fuse others.
+    assert difference < (1e-7 if precision == "int8" else 1e-6)
 
 
 def test_int8_stays_close_to_fp32(models: Path) -> None:

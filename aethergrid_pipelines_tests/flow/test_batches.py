@@ -1,17 +1,19 @@
 """Several batches under way at once: the same result as one after the other, whatever happens to one of them."""
 
+import datetime as dt
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from aethergrid_pipelines.embedders.protocol import Embedded, Embedder, EmbedderUnavailable
+from aethergrid_pipelines.flow.batches import by_rows, tapered
 from aethergrid_pipelines.flow.engine import materialise_all
-from aethergrid_pipelines.flow.scope import Scope
+from aethergrid_pipelines.flow.scope import Scope, Stale
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines_tests.flow.contents import everything, put
 from aethergrid_pipelines_tests.flow.test_kill import change
@@ -49,6 +51,40 @@ class Unreachable:
         if any(self._word in text for text in texts):
             raise EmbedderUnavailable("it does not answer")
         return self._embedder.embed(texts)
+
+
+def stale(*rows: int) -> list[Stale]:
+    return [Stale(f"c{number}", dt.date(2026, 1, 1), "1", count) for number, count in enumerate(rows)]
+
+
+def sizes(batches: Iterable[list[Stale]]) -> list[int]:
+    return [sum(item.rows for item in batch) for batch in batches]
+
+
+def test_a_batch_has_whole_conversations_and_no_more_rows_than_asked_for() -> None:
+    items = stale(3, 4, 90, 2, 5, 0, 0, 5)
+    batches = list(by_rows(items, 10))
+    assert [item for batch in batches for item in batch] == items
+    assert sizes(batches) == [7, 90, 7, 5]
+
+
+def test_conversations_without_rows_are_cut_into_batches_too() -> None:
+    read: list[Stale] = []
+    endless = (read.append(item) or item for item in stale(*[0] * 5_000))
+    first = next(iter(by_rows(endless, 300)))
+    assert len(first) == 300
+    assert len(read) < 1_000
+
+
+def test_the_first_batches_and_the_last_ones_are_small() -> None:
+    items = stale(*[10] * 1_000)
+    found = sizes(tapered(items, 500, least=100, workers=2))
+    assert sum(found) == 10_000
+    assert found[:4] == [100, 200, 400, 500]
+    assert max(found) == 500
+    assert found[-8:] == sorted(found[-8:], reverse=True)
+    assert found[-1] <= 100
+    assert len(list(tapered(items[:40], 500, least=100, workers=2))) == 4
 
 
 @pytest.mark.parametrize("kind", KINDS)
