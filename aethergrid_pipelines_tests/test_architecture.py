@@ -11,8 +11,8 @@ PROTOCOLS = {"stores.cache", "stores.conversations", "stores.vectors", "stores.e
 # What a room may know of the others (by room or by module), itself aside. `settings` is free to those who open things.
 MAY_KNOW = {
     "records": set[str](),
-    "transform": {"records", "embedders.protocol"},
-    "embedders": {"records", "settings", *PROTOCOLS},
+    "transform": {"records", "remembered", "embedders.protocol"},
+    "embedders": {"records", "remembered", "settings", *PROTOCOLS},
     # The journal of imports implements a protocol of capture.
     "stores": {"records", "settings", "embedders.protocol", "capture.account", "capture.protocol"},
     "capture": {"records", "settings", *PROTOCOLS},

@@ -11,25 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from aethergrid_pipelines.remembered import Remembered
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-MOST_WORDS = 1 << 16
-"""Some 10 MB. Beyond it everything is forgotten: to know which words are rare would take longer."""
-
-LONGEST_WORD = 32
-"""Longer ones hardly come again: addresses, digests, scripts without spaces."""
 
 _PUNCTUATION = r"!-/:-@\[-`{-~"
 _PARTS = re.compile(rf"[^ \n{_PUNCTUATION}]+|[{_PUNCTUATION}]")
 
 
-class KnownWords(dict[str, bytes]):
-    """Each word's token ids as native int32. Threads may share it."""
+class KnownWords:
+    """Token ids of texts by one tokenizer. Threads may share it."""
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
-        super().__init__()
         self._tokenizer = tokenizer
+        self._known = Remembered(self._ids)
         # A text that names one of these ([SEP]…) is looked at whole, as the library does.
         special = (re.escape(token.content) for token in tokenizer.get_added_tokens_decoder().values())
         self._special = re.compile("|".join(special))
@@ -37,12 +33,7 @@ class KnownWords(dict[str, bytes]):
     def ids(self, text: str) -> NDArray[np.int32]:
         """The token ids of ``text``, without special tokens around them."""
         parts = [text] if self._special.search(text) else _PARTS.findall(text)
-        return np.frombuffer(b"".join(map(self.__getitem__, parts)), np.int32)
+        return np.frombuffer(b"".join(map(self._known.__getitem__, parts)), np.int32)
 
-    def __missing__(self, word: str) -> bytes:
-        found = np.array(self._tokenizer.encode(word, add_special_tokens=False).ids, np.int32).tobytes()
-        if len(word) <= LONGEST_WORD:
-            if len(self) >= MOST_WORDS:
-                self.clear()
-            self[word] = found
-        return found
+    def _ids(self, word: str) -> bytes:
+        return np.array(self._tokenizer.encode(word, add_special_tokens=False).ids, np.int32).tobytes()

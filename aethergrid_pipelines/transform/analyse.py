@@ -16,8 +16,8 @@ from itertools import chain, pairwise
 import regex
 import Stemmer
 
+from aethergrid_pipelines.remembered import Remembered, throughout
 from aethergrid_pipelines.transform.irregular import BASE_FORMS
-from aethergrid_pipelines.transform.remembered import Remembered
 from aethergrid_pipelines.transform.stopwords import STOP_WORDS
 
 ANALYSIS_VERSION = "analysis-1"
@@ -69,7 +69,7 @@ def index_terms(text: str) -> list[str]:
     >>> index_terms("Upgraded weaviate_client to v1.39.0")
     ['upgrad', 'weaviate_client', 'weaviat', 'client', 'to', 'v1.39.0', '1.39.0', '1.39']
     """
-    return list(_known.throughout(text))
+    return list(throughout(text, _known))
 
 
 def query_terms(text: str) -> list[str]:

@@ -8,8 +8,8 @@ way, chosen for chunks of at most some 250 tokens.
 import math
 import re
 
+from aethergrid_pipelines.remembered import Remembered, throughout
 from aethergrid_pipelines.transform.features import Text
-from aethergrid_pipelines.transform.remembered import Remembered
 
 _NUMBERED = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+\S", re.MULTILINE)
 _IDENTIFIER = re.compile(r"\b(?:[a-z]+[A-Z]\w*|\w+_\w+|\w+\(\)|[A-Z]{2,}\w*)\b")
@@ -47,7 +47,7 @@ def measure(text: str, parts: Text) -> dict[str, float]:
     words = parts.words
     different = set(words)
     lines = [line for line in parts.code.split("\n") if line.strip()]
-    technical = list(_known_technical.throughout(parts.prose))
+    technical = list(throughout(parts.prose, _known_technical))
     return {
         "length": len(words) + 6 * len(lines),
         "variety": len(different),

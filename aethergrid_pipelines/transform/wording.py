@@ -12,7 +12,7 @@ from itertools import chain, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from aethergrid_pipelines.transform.remembered import Remembered
+from aethergrid_pipelines.remembered import Remembered, throughout
 
 _TERM = re.compile(r"[^\W_][\w+#.'-]*[\w+#]|[^\W_]")
 _NUMBER = re.compile(r"\d+")
@@ -37,7 +37,7 @@ class Glossary:
         """Shape (texts, labels), 0…1: ``1 − exp(−n/2)`` for n different terms of a label."""
         counts = np.zeros((len(texts), self._size), np.float32)
         for row, text in zip(counts, texts, strict=True):
-            for word in dict.fromkeys(self._known.throughout(text.lower())):
+            for word in dict.fromkeys(throughout(text.lower(), self._known)):
                 labels = self._labels[word]
                 for label in labels:
                     row[label] += 1 / len(labels)
@@ -99,6 +99,6 @@ _known_tokens = Remembered(_tokens)
 
 def _words(text: str) -> set[str]:
     """Words, pairs of neighbours, and which word comes first; every number is the same."""
-    tokens = list(_known_tokens.throughout(text.lower()))
+    tokens = list(throughout(text.lower(), _known_tokens))
     first = {f"^{tokens[0]}"} if tokens else set()
     return first.union(tokens, map(" ".join, pairwise(tokens)))

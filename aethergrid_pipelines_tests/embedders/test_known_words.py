@@ -5,7 +5,6 @@ import random
 import pytest
 from tokenizers import Tokenizer
 
-from aethergrid_pipelines.embedders import known_words
 from aethergrid_pipelines.embedders.known_words import KnownWords
 from aethergrid_pipelines.embedders.minilm_graph import weights_folder
 
@@ -31,14 +30,3 @@ def test_the_ids_are_those_of_the_library(library: Tokenizer) -> None:
     for _ in range(5_000):
         text = "".join(chance.choices(PARTS, k=chance.randint(0, 9)))
         assert words.ids(text).tolist() == library.encode(text, add_special_tokens=False).ids, text
-
-
-def test_what_is_known_stays_within_bounds(library: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_words, "MOST_WORDS", 50)
-    words = KnownWords(library)
-    for number in range(200):
-        assert len(words.ids(f"{number} {'y' * 40}")) == len(
-            library.encode(f"{number} {'y' * 40}", add_special_tokens=False)
-        )
-    assert len(words) <= 50
-    assert max(map(len, words)) <= known_words.LONGEST_WORD

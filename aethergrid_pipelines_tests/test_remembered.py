@@ -2,8 +2,8 @@
 
 import pytest
 
-from aethergrid_pipelines.transform import remembered
-from aethergrid_pipelines.transform.remembered import Remembered
+from aethergrid_pipelines import remembered
+from aethergrid_pipelines.remembered import Remembered, throughout
 
 
 def vowels(piece: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def test_a_piece_is_looked_at_once_and_found_in_order() -> None:
         return vowels(piece)
 
     found = Remembered(noted)
-    assert list(found.throughout("one\ttwo  one\nsky\u00a0two")) == ["o", "e", "o", "o", "e", "o"]
+    assert list(throughout("one\ttwo  one\nsky\u00a0two", found)) == ["o", "e", "o", "o", "e", "o"]
     assert looked_at == ["one", "two", "sky"]
 
 
@@ -26,6 +26,6 @@ def test_what_is_remembered_stays_within_bounds(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(remembered, "MOST_PIECES", 10)
     found = Remembered(vowels)
     for number in range(100):
-        assert list(found.throughout(f"a{number} {'e' * 40}")) == ["a", *"e" * 40]
+        assert list(throughout(f"a{number} {'e' * 40}", found)) == ["a", *"e" * 40]
     assert len(found) <= 10
     assert max(map(len, found)) <= remembered.LONGEST_PIECE

@@ -1,10 +1,11 @@
-"""What a function says of a piece of text, remembered: most of what stands between two spaces was seen before."""
+"""What a function says of a piece of text, remembered: most words of a text were seen before."""
 
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TypeVar
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 MOST_PIECES = 1 << 16
 """Some 10 MB. Beyond it everything is forgotten: to know which pieces are rare would take longer."""
@@ -13,21 +14,22 @@ LONGEST_PIECE = 32
 """Longer ones hardly come again: addresses, digests, scripts without spaces."""
 
 
-class Remembered(dict[str, tuple[T, ...]]):
+class Remembered(dict[str, V]):
     """``found_in(piece)`` by piece. Threads may share it."""
 
-    def __init__(self, found_in: Callable[[str], tuple[T, ...]]) -> None:
+    def __init__(self, found_in: Callable[[str], V]) -> None:
         super().__init__()
         self._found_in = found_in
 
-    def throughout(self, text: str) -> Iterator[T]:
-        """What is found in ``text``, in order; nothing that is looked for may reach over white space."""
-        return chain.from_iterable(map(self.__getitem__, text.split()))
-
-    def __missing__(self, piece: str) -> tuple[T, ...]:
+    def __missing__(self, piece: str) -> V:
         found = self._found_in(piece)
         if len(piece) <= LONGEST_PIECE:
             if len(self) >= MOST_PIECES:
                 self.clear()
             self[piece] = found
         return found
+
+
+def throughout(text: str, known: Remembered[tuple[T, ...]]) -> Iterator[T]:
+    """What is found in ``text``, in order; nothing that is looked for may reach over white space."""
+    return chain.from_iterable(map(known.__getitem__, text.split()))
