@@ -1,6 +1,6 @@
 """Messages and tokens a second through the whole flow, and what the flow costs beside the embedding.
 
-    python -m benchmarks.throughput [--messages N] [--json]
+    python -m benchmarks.throughput [--messages N] [--rounds N] [--json]
 
 Generated messages are imported from a file and go through the six steps, with the local embedder on every core. While
 one batch is embedded, the rest is done to another, so no clock inside the flow can tell the two apart. The embedding's
@@ -16,6 +16,9 @@ which tokenises; nothing else runs meanwhile. All figures are of one run:
 ``rest_to_embedding, processor`` is the first one in processor seconds, those of the embedding divided by its threads,
 and ``end_to_end_to_bare, processor`` the second one; other work on the machine disturbs these less. They say nothing of
 time in which a core is idle.
+
+With ``--rounds`` all of this several times, one after the other, and the median of each figure: where neighbours use
+the machine's memory as well, the flow and the session that follows it do not meet the same ones.
 """
 
 import argparse
@@ -211,14 +214,17 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Messages a second through the whole flow.")
     parser.add_argument("--messages", type=int, default=MESSAGES)
+    parser.add_argument("--rounds", type=int, default=1, help="measure so often, each in a home of its own")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
-    figures = measure(options.messages)
+    rounds = [measure(options.messages) for _ in range(options.rounds)]
+    figures = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
     if options.json:
-        print(json.dumps(figures))
+        print(json.dumps(figures | {"rounds": rounds}))
         return
     for name, value in figures.items():
-        print(f"{name:36} {value:<12} {LIMITS.get(name, '')}".rstrip())
+        each = " ".join(str(one[name]) for one in rounds) if len(rounds) > 1 else ""
+        print(f"{name:36} {value:<12g} {LIMITS.get(name, ''):8} {each}".rstrip())
 
 
 if __name__ == "__main__":

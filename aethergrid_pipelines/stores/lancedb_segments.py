@@ -4,9 +4,9 @@ LanceDB's own ``Table.optimize`` merges what is new into the one segment of each
 it each time: 7 s and 340 MB at 100,000 rows, growing with the table. Here new rows first become one file, then a
 segment of their own, which is merged with the segments before it only while these are small, and not much larger than
 it. So each call writes at most :data:`SEGMENT_ROWS` rows of text and index, whatever the size of the table, and each
-row is written a few times, however few come at once; segments score together as one index would. These are functions of
-the Lance format's library, to which LanceDB gives access. The vectors have segments of their own kind
-(:mod:`.lancedb_graphs`).
+row is written a few times, however few come at once; segments score together as one index would. The index of the ids,
+which is small, has larger ones. These are functions of the Lance format's library, to which LanceDB gives access. The
+vectors have segments of their own kind (:mod:`.lancedb_graphs`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 SEGMENT_ROWS = 32_768
 """A file and a segment of this many rows are complete: they are not merged any more."""
+
+ID_SEGMENT_ROWS = 16 * SEGMENT_ROWS
+"""The same of the index of the ids. A writer looks each of its ids up in every segment: of 13 among a million rows that
+takes 12 ms in 34 segments (79 when the cache is empty) and 4 in one (15). To merge all of them takes 0.3 s, 115 MB."""
 
 MOST_TIMES_LARGER = 2
 """A segment is merged with what came after it where it is at most so many times as large: there are some ten then."""
@@ -37,9 +41,12 @@ def compact(dataset: LanceDataset) -> None:
 
 def index_new_rows(dataset: LanceDataset) -> None:
     """Bring every index up to date but the graphs of the vectors."""
-    names = [index.name for index in dataset.describe_indices() if "vector" not in index.field_names]
-    if names:
-        dataset.optimize.optimize_indices(num_indices_to_merge=_unfinished(dataset), index_names=names)
+    ids = {index.name for index in dataset.describe_indices() if index.field_names == ["id"]}
+    others = {index.name for index in dataset.describe_indices() if "vector" not in index.field_names} - ids
+    for names, most in ((others, SEGMENT_ROWS), (ids, ID_SEGMENT_ROWS)):
+        if names:
+            merged = _unfinished(dataset, min(names), most)
+            dataset.optimize.optimize_indices(num_indices_to_merge=merged, index_names=sorted(names))
 
 
 def segments(dataset: LanceDataset, column: str) -> list[list[int]]:
@@ -59,18 +66,19 @@ def rows_of_files(dataset: LanceDataset) -> dict[int, int]:
     return {fragment.fragment_id: fragment.metadata.physical_rows for fragment in dataset.get_fragments()}
 
 
-def _unfinished(dataset: LanceDataset) -> int:
-    """How many of the latest segments are to become one with the rows that no segment has yet."""
+def _unfinished(dataset: LanceDataset, name: str, most: int) -> int:
+    """How many of the latest segments of this index are to become one with the rows that no segment has yet."""
     rows = rows_of_files(dataset)
-    index = next(index for index in dataset.describe_indices() if "vector" not in index.field_names)
     # In the order in which they were made, which is that of merging; a compaction gives older rows newer files.
-    segments = [segment.fragment_ids for segment in index.segments]
+    segments = [
+        segment.fragment_ids for index in dataset.describe_indices() if index.name == name for segment in index.segments
+    ]
     indexed = {id_ for ids in segments for id_ in ids}
     total = sum(count for id_, count in rows.items() if id_ not in indexed)
     found = 0
     for ids in reversed(segments):
         size = sum(rows.get(id_, 0) for id_ in ids)
-        if size > MOST_TIMES_LARGER * total or total + size > SEGMENT_ROWS:
+        if size > MOST_TIMES_LARGER * total or total + size > most:
             break
         total += size
         found += 1

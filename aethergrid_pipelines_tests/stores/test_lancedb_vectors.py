@@ -232,6 +232,9 @@ def test_segments_stop_growing_and_score_together_as_one_index_would(
     for start in range(0, 240, 10):
         store.upsert("Fragments", rows[start : start + 10])
         assert store.refresh("Fragments")
+    dataset = store._tables.dataset(store._catalog.resolve("Fragments"))
+    segments = {index.field_names[0]: len(index.segments) for index in dataset.describe_indices()}
+    assert segments["id"] <= 4 < 240 / 40 - 1 <= segments["terms"] == segments["conversation_id"]
     store.delete("Fragments", [row.id for row in rows[:30]])
     whole.delete("Fragments", [row.id for row in rows[:30]])
 
