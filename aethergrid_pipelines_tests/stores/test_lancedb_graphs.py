@@ -1,5 +1,6 @@
 """Graphs of vectors are of bounded size: none is built anew because the table grows, and none is missing for long."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,39 @@ def test_a_writer_does_not_wait_for_an_optimisation(store: LanceVectorStore) -> 
     assert store.count("Fragments") == 1_000
     write(store, 1_000, 1_200)
     assert graphs(store)
+
+
+def test_what_is_replaced_while_files_are_merged_and_indexed_is_there_once(store: LanceVectorStore) -> None:
+    write(store, 0, 300)
+    titles = {row.ordinal: row.title for row in FRAGMENTS[:300]}
+
+    def edit() -> None:
+        for number in range(250):
+            # Some that were there, some that are new, some twice; each third one goes.
+            place = number * 7 % 350
+            titles[place] = f"edit {number}"
+            row = FRAGMENTS[place].model_copy(update={"title": titles[place]})
+            store.upsert("Fragments", [row])
+            if number % 3 == 0:
+                store.delete("Fragments", [row.id])
+                del titles[place]
+
+    with ThreadPoolExecutor(1) as other:
+        edited = other.submit(edit)
+        rounds = 0
+        while not edited.done():
+            store.refresh("Fragments") if rounds % 5 else store.optimise("Fragments")
+            rounds += 1
+        edited.result()
+    assert rounds > 5
+
+    ids = list(store.ids("Fragments"))
+    assert len(ids) == len(set(ids)) == len(titles)
+    assert {row.ordinal: row.title for row in store.fetch("Fragments", ids)} == titles
+    assert store.optimise("Fragments").after["unindexed_rows"] == 0
+    for place in range(0, 350, 25):
+        hits = store.lexical("Fragments", [f"word{place}"], where=EVERYTHING, limit=5)
+        assert [hit.fragment.ordinal for hit in hits] == [place][: place in titles]
 
 
 def test_a_purge_builds_them_anew_over_what_is_left(store: LanceVectorStore) -> None:
