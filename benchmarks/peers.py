@@ -6,7 +6,7 @@ In an environment of its own, since LlamaIndex asks for older libraries than the
 files, since a part of it refuses files with several links.
 
 The work: read generated messages from JSON Lines, split each within the model's window with the model's tokenizer,
-embed the pieces with the same ONNX file of all-MiniLM-L6-v2 on as many threads, store them in LanceDB so that a second
+embed the pieces with the same ONNX graph of all-MiniLM-L6-v2 on as many threads, store them in LanceDB so that a second
 run sees what is there. The flow does more on the way (cleaning, labels, lexical fields and indexes, lineage, step
 states in SQL); nothing of that is left out.
 
@@ -17,9 +17,9 @@ no cache of transformations (the docstore knows what was done), and calls of as 
 comes in three kinds:
 
 * ``FastEmbed``: LlamaIndex's own integration for ONNX models, as it is documented, with all threads. It calls with
-  padded batches of 256 texts, so the file is given a batch dimension and a mask (:mod:`benchmarks.batched_graph`);
-* ``session``: a subclass of ``BaseEmbedding`` written for this file: a session that has all threads for the one text
-  that a call takes, so nothing is padded;
+  padded batches of 256 texts, so the graph is given a batch dimension and a mask (:mod:`benchmarks.batched_graph`);
+* ``session``: a subclass of ``BaseEmbedding`` written for this graph: a session that has all threads for one text a
+  call, so nothing is padded;
 * ``embed()``: our own embedder instead, with its threads, its order by length and its tokenising; what is left of the
   difference is all but the embedding.
 

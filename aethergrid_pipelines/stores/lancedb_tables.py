@@ -37,8 +37,9 @@ INDEX_CACHE, METADATA_CACHE = 64_000_000, 16_000_000
 """Bytes of a process. By default Lance keeps up to 7 GB, and memory follows the history."""
 
 WRITTEN_INDEX_CACHE = 128_000_000
-"""Of a process that writes, for the index of the ids: some 50 bytes a row. Where it does not fit, each batch reads the
-whole of it again."""
+"""Of a process that writes, for the index of the ids, some 50 bytes a row, and for what each index consists of. Where
+it does not fit, each batch reads the whole of the former again; and to index a few rows of a million takes 0.1 s with
+it, and 1.3 where all is read anew."""
 
 SEARCHED_INDEX_CACHE = 1_500_000_000
 """Of a process that searches: where the graphs of the vectors and the terms do not fit, each search reads them anew.
@@ -89,7 +90,10 @@ class LanceTables:
             return lance.dataset(self._path(entry), index_cache_size_bytes=0, metadata_cache_size_bytes=METADATA_CACHE)
 
     def written(self, entry: CollectionEntry) -> LanceDataset:
-        """The same for a writer, which looks ids up in their index each time; raises :class:`CollectionMissing`."""
+        """The same for a writer, which looks ids up in their index each time and adds to all indexes now and then.
+
+        Raises :class:`CollectionMissing`.
+        """
         import lance
         from lance import Session  # type: ignore[attr-defined]
 

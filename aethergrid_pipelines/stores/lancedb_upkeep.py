@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from aethergrid_pipelines.stores import lancedb_graphs
 from aethergrid_pipelines.stores.allocator import give_back
 from aethergrid_pipelines.stores.collections_file import CollectionEntry
-from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, compact, index_new_rows, remove_old_versions
+from aethergrid_pipelines.stores.lancedb_rows import SEARCHED
+from aethergrid_pipelines.stores.lancedb_segments import (
+    compact,
+    index_new_rows,
+    remove_old_versions,
+    rows_of_files,
+    segments,
+)
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, build_indexes, vector_segments
 from aethergrid_pipelines.stores.vectors import OptimiseReport
 
@@ -31,8 +38,8 @@ UNINDEXED_ROWS = 4_096
 """Rows outside the indexes from which on a writer adds them: a lexical search of so many takes about 70 ms more."""
 
 DATA_FILES = 32
-"""Small files from which on a writer makes one of them: each write adds one, and each search opens all of them, which
-takes about 0.4 ms of processor time a file, a compaction 2 ms."""
+"""Files outside the indexes from which on a writer makes one of them: each write adds one, and each search opens all of
+them, which takes about 0.4 ms of processor time a file, a compaction 2 ms."""
 
 FEW_UNINDEXED_ROWS = 256
 """Rows outside the indexes from which on a writer that makes one file of many adds them, too: somebody writes a few
@@ -57,7 +64,7 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
     Few vectors are compared as they are: a graph of 4,096 takes as long to search as its vectors do, and a second to
     build. Of an import of years, complete graphs are built here, while others write; the rest is for ``optimise``.
     """
-    if not _wants_refresh(tables.open(entry)):
+    if not _wants_refresh(tables.written(entry)):
         return False
     with tables.maintaining(entry, wait=False) as held:
         # Whoever holds it sees to it.
@@ -71,7 +78,7 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
             if cleaning:
                 _clean(tables, entry)
         if indexing:
-            tables.retried(lambda: index_new_rows(tables.dataset(entry)))
+            tables.retried(lambda: index_new_rows(tables.written(entry)))
         if _ungraphed(tables.open(entry)) >= lancedb_graphs.COMPLETE * lancedb_graphs.GRAPH_ROWS:
             tables.retried(lambda: _graph(tables, entry, lancedb_graphs.complete_groups))
     give_back()
@@ -90,10 +97,12 @@ def _clean(tables: LanceTables, entry: CollectionEntry) -> None:
     tables.retried(lambda: remove_old_versions(tables.dataset(entry), older_than=KEPT))
 
 
-def _wants_refresh(table: Table) -> bool:
-    stats: Any = table.stats()  # declared as a class, delivered as a dict
-    small_files = stats["fragment_stats"]["num_fragments"] - stats["num_rows"] // SEGMENT_ROWS
-    return small_files > DATA_FILES or _unindexed(table) > UNINDEXED_ROWS
+def _wants_refresh(dataset: LanceDataset) -> bool:
+    # Of files that the indexes know, some stay small for good: their neighbours are of other segments. To count them
+    # as well would soon mean to compact after each write.
+    rows = rows_of_files(dataset)
+    new = rows.keys() - {file for files in segments(dataset, SEARCHED) for file in files}
+    return len(new) > DATA_FILES or sum(rows[file] for file in new) > UNINDEXED_ROWS
 
 
 def _unindexed(table: Table) -> int:
@@ -116,7 +125,7 @@ def _refresh(tables: LanceTables, entry: CollectionEntry) -> list[str]:
         actions.append(f"built the missing indexes on {', '.join(built)}")
     # Each starts from the latest version: files that are one already need one segment only.
     tables.retried(lambda: compact(tables.dataset(entry)))
-    tables.retried(lambda: index_new_rows(tables.dataset(entry)))
+    tables.retried(lambda: index_new_rows(tables.written(entry)))
     _clean(tables, entry)
     actions.append("compacted files, added new rows to the indexes, removed old versions")
     table = tables.open(entry)

@@ -18,7 +18,7 @@ FRAGMENTS = [fragment(number, vector=row.tolist()) for number, row in enumerate(
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LanceVectorStore:
     monkeypatch.setattr(lancedb_graphs, "GRAPH_ROWS", 400)
-    for module in (lancedb_upkeep, lancedb_segments, lancedb_graphs):
+    for module in (lancedb_segments, lancedb_graphs):
         monkeypatch.setattr(module, "SEGMENT_ROWS", 100)
     for module in (lancedb_upkeep, lancedb_candidates):
         monkeypatch.setattr(module, "EXACT_ROWS", 300)

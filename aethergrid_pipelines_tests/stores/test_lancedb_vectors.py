@@ -187,6 +187,21 @@ def test_a_writer_refreshes_when_enough_has_come_together(
     assert store.count("Fragments") == 12
 
 
+def test_a_large_table_is_refreshed_no_more_often_than_a_small_one(
+    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lancedb_segments, "SEGMENT_ROWS", 10)
+    for limit, value in (("UNINDEXED_ROWS", 8), ("FEW_UNINDEXED_ROWS", 2), ("DATA_FILES", 4)):
+        monkeypatch.setattr(lancedb_upkeep, limit, value)
+    refreshed = []
+    for number in range(120):
+        store.upsert("Fragments", [fragment(number)])
+        refreshed.append(store.refresh("Fragments"))
+    # Complete segments leave small files behind, which nobody merges any more.
+    assert store.optimise("Fragments").before["data_files"] > 10
+    assert 0 < sum(refreshed[80:]) <= sum(refreshed[:40])
+
+
 def test_rows_that_come_a_few_at_a_time_are_indexed_when_their_files_become_one(
     store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,8 +242,7 @@ def test_segments_stop_growing_and_score_together_as_one_index_would(
     whole.optimise("Fragments")
     for limit in ("UNINDEXED_ROWS", "FEW_UNINDEXED_ROWS"):
         monkeypatch.setattr(lancedb_upkeep, limit, 5)
-    for module in (lancedb_upkeep, lancedb_segments):
-        monkeypatch.setattr(module, "SEGMENT_ROWS", 40)
+    monkeypatch.setattr(lancedb_segments, "SEGMENT_ROWS", 40)
     for start in range(0, 240, 10):
         store.upsert("Fragments", rows[start : start + 10])
         assert store.refresh("Fragments")
