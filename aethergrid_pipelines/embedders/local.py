@@ -116,7 +116,7 @@ class LocalEmbedder:
         session = self._session()
         inputs = [self._input(ids) for ids in self.tokenizer.ids(texts)]
         # Longest first, each thread taking the next ones: so they end together.
-        order = np.argsort([-len(ids) for ids in inputs], kind="stable")
+        order = sorted(range(len(inputs)), key=lambda index: -len(inputs[index]))
         rest = deque(calls([len(inputs[index]) for index in order], self._threads))
         helpers = min(self._threads, len(rest)) - 1
 

@@ -29,7 +29,8 @@ WORKERS = 2
 memory, and what the first and the last of them wait for is half as long."""
 
 LEAST_ROWS = 128
-"""Of the first batches and the last ones. Each batch costs some 20 ms, however few rows it has."""
+"""Of the first batches and the last ones. Each has transactions of its own and a write to the vector store, which takes
+13 ms on LanceDB for a single row."""
 
 
 def materialise(

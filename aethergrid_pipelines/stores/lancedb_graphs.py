@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, rows_of_files, segments
+from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, new_files, rows_of_files, segments
 
 if TYPE_CHECKING:
     from lance import LanceDataset
@@ -31,9 +31,8 @@ NAME, COLUMN = "vector_idx", "vector"
 def complete_groups(dataset: LanceDataset) -> list[list[int]]:
     """Files for graphs that are complete at once: of those that no graph has, and that are so large that they will
     hardly be merged any more."""
-    rows = rows_of_files(dataset)
-    settled = {file for file, count in rows.items() if count >= SEGMENT_ROWS // 2}
-    groups = _grouped(sorted(settled - _covered(dataset)), rows)
+    rows = new_files(dataset, COLUMN)
+    groups = _grouped(sorted(file for file, count in rows.items() if count >= SEGMENT_ROWS // 2), rows)
     # The last one may get another file yet.
     return [files for files in groups if sum(rows[file] for file in files) >= COMPLETE * GRAPH_ROWS]
 
@@ -42,7 +41,7 @@ def all_groups(dataset: LanceDataset) -> list[list[int]]:
     """Files for graphs after which each row is in one: with the new files those of the smallest graphs that still have
     room for them."""
     rows = rows_of_files(dataset)
-    new = set(rows) - _covered(dataset)
+    new = set(new_files(dataset, COLUMN))
     if not new:
         return []
     total = sum(rows[file] for file in new)
@@ -75,10 +74,6 @@ def drop(dataset: LanceDataset) -> None:
     """Remove all graphs."""
     if any(index.name == NAME for index in dataset.describe_indices()):
         dataset.drop_index(NAME)
-
-
-def _covered(dataset: LanceDataset) -> set[int]:
-    return {file for files in segments(dataset, COLUMN) for file in files}
 
 
 def _grouped(files: Iterable[int], rows: Mapping[int, int]) -> list[list[int]]:

@@ -41,12 +41,13 @@ def compact(dataset: LanceDataset) -> None:
 
 def index_new_rows(dataset: LanceDataset) -> None:
     """Bring every index up to date but the graphs of the vectors."""
-    ids = {index.name for index in dataset.describe_indices() if index.field_names == ["id"]}
-    others = {index.name for index in dataset.describe_indices() if "vector" not in index.field_names} - ids
-    for names, most in ((others, SEGMENT_ROWS), (ids, ID_SEGMENT_ROWS)):
-        if names:
-            merged = _unfinished(dataset, min(names), most)
-            dataset.optimize.optimize_indices(num_indices_to_merge=merged, index_names=sorted(names))
+    names = {index.field_names[0]: index.name for index in dataset.describe_indices()}
+    others = names.keys() - {"id", "vector"}
+    for columns, most in ((others, SEGMENT_ROWS), (names.keys() & {"id"}, ID_SEGMENT_ROWS)):
+        if columns:
+            merged = _unfinished(dataset, min(columns), most)
+            together = sorted(names[column] for column in columns)
+            dataset.optimize.optimize_indices(num_indices_to_merge=merged, index_names=together)
 
 
 def segments(dataset: LanceDataset, column: str) -> list[list[int]]:
@@ -66,18 +67,21 @@ def rows_of_files(dataset: LanceDataset) -> dict[int, int]:
     return {fragment.fragment_id: fragment.metadata.physical_rows for fragment in dataset.get_fragments()}
 
 
-def _unfinished(dataset: LanceDataset, name: str, most: int) -> int:
-    """How many of the latest segments of this index are to become one with the rows that no segment has yet."""
+def new_files(dataset: LanceDataset, column: str) -> dict[int, int]:
+    """The files that no segment of a column's index knows, each with its rows."""
+    known = {file for files in segments(dataset, column) for file in files}
+    return {file: count for file, count in rows_of_files(dataset).items() if file not in known}
+
+
+def _unfinished(dataset: LanceDataset, column: str, most: int) -> int:
+    """How many of the latest segments of a column's index are to become one with the rows that no segment has yet."""
     rows = rows_of_files(dataset)
-    # In the order in which they were made, which is that of merging; a compaction gives older rows newer files.
-    segments = [
-        segment.fragment_ids for index in dataset.describe_indices() if index.name == name for segment in index.segments
-    ]
-    indexed = {id_ for ids in segments for id_ in ids}
-    total = sum(count for id_, count in rows.items() if id_ not in indexed)
+    index = next(index for index in dataset.describe_indices() if index.field_names == [column])
+    total = sum(new_files(dataset, column).values())
     found = 0
-    for ids in reversed(segments):
-        size = sum(rows.get(id_, 0) for id_ in ids)
+    # In the order in which they were made, which is that of merging; a compaction gives older rows newer files.
+    for segment in reversed(index.segments):
+        size = sum(rows.get(file, 0) for file in segment.fragment_ids)
         if size > MOST_TIMES_LARGER * total or total + size > most:
             break
         total += size

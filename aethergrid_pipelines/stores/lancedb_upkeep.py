@@ -11,13 +11,7 @@ from aethergrid_pipelines.stores import lancedb_graphs
 from aethergrid_pipelines.stores.allocator import give_back
 from aethergrid_pipelines.stores.collections_file import CollectionEntry
 from aethergrid_pipelines.stores.lancedb_rows import SEARCHED
-from aethergrid_pipelines.stores.lancedb_segments import (
-    compact,
-    index_new_rows,
-    remove_old_versions,
-    rows_of_files,
-    segments,
-)
+from aethergrid_pipelines.stores.lancedb_segments import compact, index_new_rows, new_files, remove_old_versions
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, build_indexes, vector_segments
 from aethergrid_pipelines.stores.vectors import OptimiseReport
 
@@ -100,9 +94,8 @@ def _clean(tables: LanceTables, entry: CollectionEntry) -> None:
 def _wants_refresh(dataset: LanceDataset) -> bool:
     # Of files that the indexes know, some stay small for good: their neighbours are of other segments. To count them
     # as well would soon mean to compact after each write.
-    rows = rows_of_files(dataset)
-    new = rows.keys() - {file for files in segments(dataset, SEARCHED) for file in files}
-    return len(new) > DATA_FILES or sum(rows[file] for file in new) > UNINDEXED_ROWS
+    new = new_files(dataset, SEARCHED)
+    return len(new) > DATA_FILES or sum(new.values()) > UNINDEXED_ROWS
 
 
 def _unindexed(table: Table) -> int:
