@@ -1,6 +1,6 @@
 """Messages and tokens a second through the whole flow, and what the flow costs beside the embedding.
 
-    python -m benchmarks.throughput [--messages N] [--rounds N] [--json]
+    python -m benchmarks.throughput [--messages N] [--runs N] [--json]
 
 Generated messages are imported from a file and go through the six steps, with the local embedder on every core. While
 one batch is embedded, the rest is done to another, so no clock inside the flow can tell the two apart. The embedding's
@@ -17,7 +17,7 @@ which tokenises; nothing else runs meanwhile. All figures are of one run:
 and ``end_to_end_to_bare, processor`` the second one; other work on the machine disturbs these less. They say nothing of
 time in which a core is idle.
 
-With ``--rounds`` all of this several times, one after the other, and the median of each figure: where neighbours use
+With ``--runs`` all of this several times, one after the other, and the median of each figure: where neighbours use
 the machine's memory as well, the flow and the session that follows it do not meet the same ones.
 """
 
@@ -214,17 +214,17 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Messages a second through the whole flow.")
     parser.add_argument("--messages", type=int, default=MESSAGES)
-    parser.add_argument("--rounds", type=int, default=1, help="measure so often, each in a home of its own")
+    parser.add_argument("--runs", type=int, default=1, help="measure so often, each in a home of its own")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
-    rounds = [measure(options.messages) for _ in range(options.rounds)]
-    figures = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    runs = [measure(options.messages) for _ in range(options.runs)]
+    figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     if options.json:
-        print(json.dumps(figures | {"rounds": rounds}))
+        print(json.dumps(figures | {"runs": runs}))
         return
     for name, value in figures.items():
-        each = " ".join(str(one[name]) for one in rounds) if len(rounds) > 1 else ""
-        print(f"{name:36} {value:<12g} {LIMITS.get(name, ''):8} {each}".rstrip())
+        each = " ".join(str(run[name]) for run in runs) if len(runs) > 1 else ""
+        print(f"{name:36} {value:<12} {LIMITS.get(name, ''):8} {each}".rstrip())
 
 
 if __name__ == "__main__":
