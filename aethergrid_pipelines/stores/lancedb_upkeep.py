@@ -64,13 +64,10 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
         # Whoever holds it sees to it.
         if not held:
             return False
-        # Without the writers' lock a write in between would make Lance compact all over. An index takes it as it comes.
-        with tables.writing(entry):
-            table = tables.open(entry)
-            indexing, cleaning = _unindexed(table) > FEW_UNINDEXED_ROWS, tables.due(entry, every=CLEANED)
-            tables.retried(lambda: compact(tables.dataset(entry)))
-            if cleaning:
-                _clean(tables, entry)
+        indexing = _unindexed(tables.open(entry)) > FEW_UNINDEXED_ROWS
+        _compact(tables, entry)
+        if tables.due(entry, every=CLEANED):
+            _clean(tables, entry)
         if indexing:
             tables.retried(lambda: index_new_rows(tables.written(entry)))
         if _ungraphed(tables.open(entry)) >= lancedb_graphs.COMPLETE * lancedb_graphs.GRAPH_ROWS:
@@ -85,6 +82,13 @@ def _graph(tables: LanceTables, entry: CollectionEntry, groups: Callable[[LanceD
     for files in wanted:
         lancedb_graphs.build(tables.dataset(entry), files)
     return len(wanted)
+
+
+def _compact(tables: LanceTables, entry: CollectionEntry) -> None:
+    # Writers wait for it: a write in between would make Lance do all of it again, and somebody who writes without a
+    # pause would never let it end. An index takes such a write as it comes.
+    with tables.writing(entry):
+        tables.retried(lambda: compact(tables.dataset(entry)))
 
 
 def _clean(tables: LanceTables, entry: CollectionEntry) -> None:
@@ -117,7 +121,7 @@ def _refresh(tables: LanceTables, entry: CollectionEntry) -> list[str]:
     if built:
         actions.append(f"built the missing indexes on {', '.join(built)}")
     # Each starts from the latest version: files that are one already need one segment only.
-    tables.retried(lambda: compact(tables.dataset(entry)))
+    _compact(tables, entry)
     tables.retried(lambda: index_new_rows(tables.written(entry)))
     _clean(tables, entry)
     actions.append("compacted files, added new rows to the indexes, removed old versions")

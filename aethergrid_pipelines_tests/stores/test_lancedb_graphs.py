@@ -1,10 +1,11 @@
 """Graphs of vectors are of bounded size: none is built anew because the table grows, and none is missing for long."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lance import LanceDataset
 
 from aethergrid_pipelines.stores import lancedb_candidates, lancedb_graphs, lancedb_segments, lancedb_upkeep
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
@@ -144,6 +145,32 @@ def test_what_is_replaced_while_files_are_merged_and_indexed_is_there_once(store
     for place in range(0, 350, 25):
         hits = store.lexical("Fragments", [f"word{place}"], where=EVERYTHING, limit=5)
         assert [hit.fragment.ordinal for hit in hits] == [place][: place in titles]
+
+
+def test_somebody_who_writes_without_a_pause_does_not_keep_files_from_being_merged(
+    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for start in range(0, 60, 10):
+        store.upsert("Fragments", FRAGMENTS[start : start + 10])
+    edits: list[Future[None]] = []
+
+    def compact_beside_an_edit(dataset: LanceDataset) -> None:
+        edited = FRAGMENTS[len(edits)].model_copy(update={"title": "edited meanwhile"})
+        edits.append(other.submit(store.upsert, "Fragments", [edited]))
+        wait(edits, timeout=0.2)
+        lancedb_segments.compact(dataset)
+
+    monkeypatch.setattr(lancedb_upkeep, "compact", compact_beside_an_edit)
+    with ThreadPoolExecutor(1) as other:
+        report = store.optimise("Fragments")
+    assert len(edits) == 1
+    edits[0].result()
+    # One file of the six, and the one of the edit, which came before or after the count.
+    assert report.before["data_files"] == 6
+    assert report.after["data_files"] <= 2
+    ids = list(store.ids("Fragments"))
+    assert len(ids) == 60
+    assert [row.title for row in store.fetch("Fragments", ids)].count("edited meanwhile") == 1
 
 
 def test_a_purge_builds_them_anew_over_what_is_left(store: LanceVectorStore) -> None:
