@@ -22,14 +22,23 @@ settings.load_profile("steady")
 MODELS = os.environ.get("AETHERGRID_MODELS") or str(Path(tempfile.gettempdir()) / "aethergrid-test-models")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _without_own_settings() -> Iterator[None]:
+    """Nothing of the developer's own environment reaches a test: neither stores nor keys. What a module's tests share
+    is made before each of them is isolated, so it must not be there by then."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, field in Settings.model_fields.items():
+            alias = field.validation_alias
+            environment.delenv(alias if isinstance(alias, str) else name.upper(), raising=False)
+        environment.setenv("AETHERGRID_MODELS", MODELS)
+        load_settings.cache_clear()
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Nothing of the developer's own environment reaches a test: neither stores nor keys."""
-    for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        monkeypatch.delenv(alias if isinstance(alias, str) else name.upper(), raising=False)
+    """A home and a working folder of its own."""
     monkeypatch.setenv("AETHERGRID_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("AETHERGRID_MODELS", MODELS)
     # The name that Starlette's test client asks by.
     monkeypatch.setenv("ALLOWED_HOSTS", "testserver")
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ from aethergrid_pipelines.flow.scope import Scope
 from aethergrid_pipelines.query.ranking import rank
 from aethergrid_pipelines.query.records import SearchRequest
 from aethergrid_pipelines.query.search import Search
+from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
 from aethergrid_pipelines.stores.vectors import RANKED, Candidate, VectorStore
 from aethergrid_pipelines_tests.contract.vector_stores import opened
 from aethergrid_pipelines_tests.opened import place
@@ -42,6 +43,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     file = folder / "generated.jsonl"
     write(file, (record for number in range(GENERATED) for record in conversation(number)))
     with place("embedded", folder / "home") as there, there.open() as stores:
+        assert isinstance(stores.vectors, LanceVectorStore)
         import_files(stores, [SAMPLES, file])
         materialise_all(stores, Scope(), run_id="pair")
         with opened("weaviate", folder, address) as other:
