@@ -1,6 +1,6 @@
 """What a function says of a piece of text, remembered: most words of a text were seen before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TypeVar
 
@@ -32,4 +32,9 @@ class Remembered(dict[str, V]):
 
 def throughout(text: str, known: Remembered[tuple[T, ...]]) -> Iterator[T]:
     """What is found in ``text``, in order; nothing that is looked for may reach over white space."""
-    return chain.from_iterable(map(known.__getitem__, text.split()))
+    return among(text.split(), known)
+
+
+def among(pieces: Iterable[str], known: Remembered[tuple[T, ...]]) -> Iterator[T]:
+    """The same of a text that was split already."""
+    return chain.from_iterable(map(known.__getitem__, pieces))

@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     """How many MiB of captured messages may wait on the disk while the conversation store is down."""
     spool_when_full: Literal["reject", "drop-oldest"] = "reject"
     """What happens then: `reject` refuses what comes in, `drop-oldest` gives up what has waited longest."""
-    processing_batch_size: int = Field(1_024, ge=1, le=100_000)
+    processing_batch_size: int = Field(1_536, ge=1, le=100_000)
     """How many messages or chunks a step takes at once, whole conversations together: it bounds memory."""
     embedding_model: str = LOCAL_EMBEDDING_MODEL
     """The local model, or the name of one that the OpenAI-compatible service offers."""

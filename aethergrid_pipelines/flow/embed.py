@@ -5,8 +5,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Insert, Table, and_, delete, exists, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, and_, delete, exists, select
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
@@ -14,6 +13,7 @@ from aethergrid_pipelines.flow.scope import Output, Stale, StepReport
 from aethergrid_pipelines.flow.step import ChainedStep, Row, read_rows
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ChunkEmbedding, ChunkRow, Vector, table_of
+from aethergrid_pipelines.stores.bulk_insert import insert_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,18 +144,18 @@ class EmbedStep(ChainedStep):
             connection.execute(delete(_references).where(mine))
         now = dt.datetime.now(dt.UTC)
         new = sorted(wanted & vectors.keys())
-        if new:
-            rows = [
-                {
-                    "embedder": embedder,
-                    "sha256": sha256,
-                    "dimension": stores.embedder.dimension,
-                    "vector": vectors[sha256],
-                    "created_at": now,
-                }
-                for sha256 in new
-            ]
-            connection.execute(_insert_or_ignore(connection), rows)
+        rows = [
+            {
+                "embedder": embedder,
+                "sha256": sha256,
+                "dimension": stores.embedder.dimension,
+                "vector": vectors[sha256],
+                "created_at": now,
+            }
+            for sha256 in new
+        ]
+        # Another process may have embedded the same text meanwhile: its vector is as good.
+        insert_rows(connection, _vectors, rows, unless_there=("embedder", "sha256"))
         references = [
             {
                 "chunk_id": row["id"],
@@ -166,8 +166,7 @@ class EmbedStep(ChainedStep):
             for conversation, found in chunks.items()
             for row in found
         ]
-        if references:
-            connection.execute(insert(_references), references)
+        insert_rows(connection, _references, references)
         _collect(connection, embedder, before - wanted)
         return set(new)
 
@@ -199,10 +198,3 @@ def _collect(connection: Connection, embedder: str, sha256s: Collection[str]) ->
     used = exists().where(_references.c.embedder == _vectors.c.embedder, _references.c.sha256 == _vectors.c.sha256)
     for page in pages(sha256s):
         connection.execute(delete(_vectors).where(_vectors.c.embedder == embedder, _vectors.c.sha256.in_(page), ~used))
-
-
-def _insert_or_ignore(connection: Connection) -> Insert:
-    """Another process may have embedded the same text meanwhile: its vector is as good."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement: Insert = dialect.insert(_vectors).on_conflict_do_nothing(index_elements=["embedder", "sha256"])
-    return statement

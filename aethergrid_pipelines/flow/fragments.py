@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, and_, delete, select, update
 
 from aethergrid_pipelines.flow import index_version, state
 from aethergrid_pipelines.flow.batches import pages
@@ -16,6 +16,7 @@ from aethergrid_pipelines.flow.step import ChainedStep, Row, read_rows
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.flow import Chunk, Fragment
 from aethergrid_pipelines.records.tables import ChunkRow, ConversationRow, FragmentRow, table_of
+from aethergrid_pipelines.stores.bulk_insert import insert_rows
 
 _ledger: Table = table_of(FragmentRow)
 _chunks: Table = table_of(ChunkRow)
@@ -182,16 +183,14 @@ def _intend(
         connection.execute(delete(_ledger).where(_ledger.c.id.in_(page)))
     for page in pages(difference.deletes):
         connection.execute(update(_ledger).where(_ledger.c.id.in_(page)).values(state="deleting"))
-    if rows:
-        connection.execute(insert(_ledger), rows)
+    insert_rows(connection, _ledger, rows)
     return difference, versions
 
 
 def _settle(connection: Connection, difference: Difference) -> None:
     """Write down that it was sent."""
-    if difference.upserts:
-        done = update(_ledger).where(_ledger.c.id == bindparam("fragment")).values(state="stored")
-        connection.execute(done, [{"fragment": fragment.id} for fragment in difference.upserts])
+    for page in pages([fragment.id for fragment in difference.upserts]):
+        connection.execute(update(_ledger).where(_ledger.c.id.in_(page)).values(state="stored"))
     for page in pages(difference.deletes):
         connection.execute(delete(_ledger).where(_ledger.c.id.in_(page)))
 

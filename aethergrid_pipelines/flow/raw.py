@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Table, delete
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ConversationRow, table_of
+from aethergrid_pipelines.stores.bulk_insert import insert_rows
 from aethergrid_pipelines.stores.conversations import ConversationState
 
 RAW_VERSION = "1"
@@ -53,8 +54,7 @@ class RawStep:
             current = [Stale(one.conversation.id, one.day, one.version, one.message_count) for one in found.values()]
             with stores.catalog.writing(durable=False) as connection:
                 connection.execute(delete(self.table).where(self.table.c.id.in_(ids)))
-                if found:
-                    connection.execute(insert(self.table), [_row(item) for item in found.values()])
+                insert_rows(connection, self.table, [_row(item) for item in found.values()])
                 state.record(
                     connection,
                     step=self.name,

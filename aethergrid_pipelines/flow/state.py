@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -21,7 +22,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     or_,
     select,
     tuple_,
@@ -30,6 +30,7 @@ from sqlalchemy import (
 from aethergrid_pipelines.flow.batches import SQL_VARIABLES, pages
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale
 from aethergrid_pipelines.records.tables import StepState, table_of
+from aethergrid_pipelines.stores.bulk_insert import insert_rows
 from aethergrid_pipelines.stores.catalog import Catalog
 
 PAGE = 1_000
@@ -125,7 +126,7 @@ def record(
     ]
     if rows:
         forget(connection, step=step, conversation_ids=[row["conversation_id"] for row in rows])
-        connection.execute(insert(_state), rows)
+        insert_rows(connection, _state, rows)
 
 
 def forget(connection: Connection, *, step: str, conversation_ids: Collection[str]) -> None:
@@ -148,11 +149,7 @@ def row_count(connection: Connection, *, step: str, scope: Scope) -> tuple[int, 
 
 def digest(*parts: Any) -> str:
     """A version made of values: equal values, equal version. 32 hexadecimal digits."""
-    sha = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        sha.update(repr(part).encode("utf-8", "surrogatepass"))
-        sha.update(b"\x1e")
-    return sha.hexdigest()
+    return hashlib.blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
 
 
 def _parts(scope: Scope) -> Iterator[Scope]:

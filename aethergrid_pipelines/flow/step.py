@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from sqlalchemy import Select, Table, bindparam, delete, insert, select
+from sqlalchemy import Select, Table, bindparam, delete, select
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ConversationRow, table_of
+from aethergrid_pipelines.stores.bulk_insert import insert_rows
 
 Row = dict[str, Any]
 
@@ -91,8 +92,7 @@ class CatalogStep(ChainedStep):
             for page in pages(current):
                 connection.execute(delete(self.table).where(self.table.c.conversation_id.in_(page)))
             rows = [row for conversation in sorted(current) for row in made[conversation].rows]
-            if rows:
-                connection.execute(insert(self.table), rows)
+            insert_rows(connection, self.table, rows)
             outputs = {
                 conversation: Output(
                     state.digest(headers.get(conversation), *made[conversation].rows), len(made[conversation].rows)

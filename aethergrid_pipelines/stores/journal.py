@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, or_, select, update
 
 from aethergrid_pipelines.records.tables import ImportedFile, Reject, table_of
+from aethergrid_pipelines.stores.bulk_insert import insert_rows
 from aethergrid_pipelines.stores.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class CatalogJournal:
         ]
         if rows:
             with self._catalog.writing() as connection:
-                connection.execute(insert(_rejects), rows)
+                insert_rows(connection, _rejects, rows)
 
     def finish(self, files: "Sequence[FileAccount]", *, space: str) -> None:
         """Keep the accounts of files in place of earlier ones."""
@@ -88,7 +89,7 @@ class CatalogJournal:
         now = dt.datetime.now(dt.UTC)
         with self._catalog.writing() as connection:
             connection.execute(delete(_files).where(_of(_files)), mine)
-            connection.execute(insert(_files), [_row(file, space, now) for file in files])
+            insert_rows(connection, _files, [_row(file, space, now) for file in files])
 
     def known(self, fingerprint: str, *, space: str, path: str) -> "Known | None":
         """The last import of this file, where it was complete and is sealed with this fingerprint; what was stored

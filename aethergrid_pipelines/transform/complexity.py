@@ -8,10 +8,9 @@ way, chosen for chunks of at most some 250 tokens.
 import math
 import re
 
-from aethergrid_pipelines.remembered import Remembered, throughout
-from aethergrid_pipelines.transform.features import Text
+from aethergrid_pipelines.remembered import Remembered, among
+from aethergrid_pipelines.transform.features import LIST_ITEM, Text
 
-_NUMBERED = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+\S", re.MULTILINE)
 _IDENTIFIER = re.compile(r"\b(?:[a-z]+[A-Z]\w*|\w+_\w+|\w+\(\)|[A-Z]{2,}\w*)\b")
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _CONDITIONS = frozenset(
@@ -47,13 +46,13 @@ def measure(text: str, parts: Text) -> dict[str, float]:
     words = parts.words
     different = set(words)
     lines = [line for line in parts.code.split("\n") if line.strip()]
-    technical = list(throughout(parts.prose, _known_technical))
+    technical = list(among(parts.pieces, _known_technical))
     return {
         "length": len(words) + 6 * len(lines),
         "variety": len(different),
         "long_words": sum(map((9).__le__, map(len, different))) + technical.count(_IDENTIFIER),
         "conditions": sum(map(_CONDITIONS.__contains__, words)) + 0.5 * technical.count(_FIGURE),
-        "steps": len(_NUMBERED.findall(parts.prose)),
+        "steps": len(LIST_ITEM.findall(parts.prose)),
         "code_lines": len(lines),
         "nesting": _depth(lines) if lines else 0,
     }

@@ -6,6 +6,8 @@ Every feature is 0…1. Those that count saturate: more hits than *enough* say n
 import re
 from dataclasses import dataclass
 
+from aethergrid_pipelines.remembered import Remembered, among
+
 _FENCE = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]+`")
 _URL = re.compile(r"https?://\S+")
@@ -41,7 +43,9 @@ _ERROR = re.compile(
 # Without one of these there is no match: looking for them is fifty times faster than the patterns are.
 _SIGNS_OF_ERROR = ("Error", "Exception", "Traceback", "ERR", "FATAL", "fatal", "panic", "error:", "exit code", 'File "')
 _SIGNS_OF_LETTER = ("Dear", "Subject:", "regards", "Sincerely", "Best", "Yours")
-_LIST_ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+\S|\b(?:Day|Week|Phase|Step)s? \d", re.MULTILINE)
+LIST_ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+\S", re.MULTILINE)
+_SIGNS_OF_STAGE = ("Day", "Week", "Phase", "Step")
+_ITEM_OR_STAGE = re.compile(rf"{LIST_ITEM.pattern}|\b(?:{'|'.join(_SIGNS_OF_STAGE)})s? \d", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^\s*\|.*\|\s*$|^[^\n,;]+(?:[,;]\s*[\d.]+){3,}\s*$", re.MULTILINE)
 _LETTER = re.compile(
     r"^(?:Dear|Subject:)\s|\b(?:[Kk]ind|[Bb]est|[Ww]arm) regards\b|^(?:Sincerely|Best|Yours),", re.MULTILINE
@@ -69,10 +73,12 @@ NAMES = ("code", "error", "list", "table", "letter", "question", "exclamation", 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text taken apart: ``prose`` without code and addresses, its ``words`` in lower case, ``code``, and
-    ``code_share`` of the characters that are not white space. ``fenced``: its author said what is code."""
+    """A text taken apart: ``prose`` without code and addresses, its ``pieces`` between white space, its ``words`` in
+    lower case, ``code``, and ``code_share`` of the characters that are not white space. ``fenced``: its author said
+    what is code."""
 
     prose: str
+    pieces: list[str]
     words: list[str]
     code: str
     code_share: float
@@ -92,10 +98,18 @@ def take_apart(text: str) -> Text:
         prose_text = _INLINE_CODE.sub(" ", prose_text)
     if "://" in prose_text:
         prose_text = _URL.sub(" ", prose_text)
-    solid = len("".join(code_text.split()))
-    total = solid + len("".join(prose_text.split()))
-    words = _WORD.findall(prose_text.lower().replace("’", "'"))
-    return Text(prose_text, words, code_text, solid / total if total else 0.0, bool(fenced))
+    pieces = prose_text.split()
+    solid = sum(map(len, code_text.split()))
+    total = solid + sum(map(len, pieces))
+    words = list(among(pieces, _known_words))
+    return Text(prose_text, pieces, words, code_text, solid / total if total else 0.0, bool(fenced))
+
+
+def _words(piece: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(piece.lower().replace("’", "'")))
+
+
+_known_words = Remembered(_words)
 
 
 def _is_code(line: str) -> bool:
@@ -105,11 +119,12 @@ def _is_code(line: str) -> bool:
 def of_text(text: str, parts: Text) -> list[float]:
     """The features of :data:`NAMES`, in their order."""
     prose = parts.prose
+    item = _ITEM_OR_STAGE if any(sign in prose for sign in _SIGNS_OF_STAGE) else LIST_ITEM
     asked = {_VERB_OF.get(word) for word in _ASKING.findall(prose.lower())}
     return [
         parts.code_share,
         min(1.0, len(_ERROR.findall(text)) / 2) if _may_tell_of_error(text) else 0.0,
-        min(1.0, len(_LIST_ITEM.findall(prose)) / 3),
+        min(1.0, len(item.findall(prose)) / 3),
         min(1.0, len(_TABLE_ROW.findall(prose)) / 2) if "|" in prose or "," in prose else 0.0,
         min(1.0, len(_LETTER.findall(prose)) / 2) if any(sign in prose for sign in _SIGNS_OF_LETTER) else 0.0,
         1.0 if "?" in prose or "？" in prose else 0.0,

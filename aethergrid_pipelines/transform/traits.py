@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from aethergrid_pipelines.remembered import Remembered, throughout
+
 QUESTION = "question"
 FIRST_PERSON = "first-person"
 EVENT = "event"
@@ -24,20 +26,19 @@ _PAST = (
 )
 _FIRST_PERSON = re.compile(r"\b(?:I|I'm|I've|I'd|my|My|we|We|our|Our)\b")
 _EVENT = re.compile(rf"\b(?:I|we|We)(?:'ve|'d)?(?: (?:have|had|also|just|recently|even|finally))*+ (?:{_PAST})\b")
-# These two read small letters: ignoring case takes three times as long.
+# These read small letters: ignoring case takes three times as long.
 _TIME = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|recently|since"
-    r"|this (?:week|month|year|morning|weekend|summer)"
     r"|january|february|march|april|june|july|august|september|october|november|december"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:week(?:end)?|month|year|day)s?"
     r"|(?:19|20)\d\d|\d{1,2}(?:st|nd|rd|th))\b"
 )
+_TIME_OF_TWO_WORDS = re.compile(r"\bthis (?:morning|summer)\b")
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|couple|several|once|twice|dozen)\b"
 )
 _TITLE = re.compile(r'"[^"\n]{2,60}"|“[^”\n]{2,60}”')
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
-_LAST_MARK = re.compile(r"[.!?](?=[^.!?]*$)")
 
 
 def traits(text: str) -> str:
@@ -52,18 +53,31 @@ def traits(text: str) -> str:
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def _traits(text: str) -> str:
-    small = text.lower()
-    # A caption after the last sentence is no part of it.
-    last = _LAST_MARK.search(text)
+    said = set(throughout(text, _known))
     names = len(set(_NAME.findall(text)))
     found = {
-        QUESTION: last is not None and last[0] == "?",
-        FIRST_PERSON: _FIRST_PERSON.search(text),
-        EVENT: _EVENT.search(text),
-        TIME: _TIME.search(small),
-        NUMBER: _NUMBER.search(small),
+        # A caption after the last sentence is no part of it.
+        QUESTION: text.rfind("?") > max(text.rfind("."), text.rfind("!")),
+        FIRST_PERSON: FIRST_PERSON in said,
+        EVENT: FIRST_PERSON in said and _EVENT.search(text),
+        TIME: TIME in said or ("this " in text.lower() and _TIME_OF_TWO_WORDS.search(text.lower())),
+        NUMBER: NUMBER in said,
         TITLE: _TITLE.search(text),
         NAME: names == 1,
         NAMES: names > 1,
     }
     return " ".join(name for name, holds in found.items() if holds)
+
+
+def _of_piece(piece: str) -> tuple[str, ...]:
+    """What can be told from one word of a text."""
+    small = piece.lower()
+    found = {
+        FIRST_PERSON: _FIRST_PERSON.search(piece),
+        TIME: _TIME.search(small),
+        NUMBER: _NUMBER.search(small),
+    }
+    return tuple(name for name, holds in found.items() if holds)
+
+
+_known = Remembered(_of_piece)

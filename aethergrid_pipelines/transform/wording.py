@@ -20,6 +20,9 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[?!:|`]|\d+")
 
 PENALTY = 1.0
 
+Word = str | tuple[str, ...]
+"""A word, or two neighbours; the first of a text is one of an empty one."""
+
 
 class Glossary:
     """Terms that give a label away. A term of several labels counts for each by its share."""
@@ -54,7 +57,7 @@ class Wording:
         documents = [_words(text) for group in texts.values() for text in group]
         occurrences = Counter(word for words in documents for word in words)
         # What occurs in one text only says nothing of others.
-        kept = sorted(word for word, count in occurrences.items() if count > 1)
+        kept = sorted((word for word, count in occurrences.items() if count > 1), key=" ".join)
         self._index = {word: position for position, word in enumerate(kept)}
         self._rarity = np.log(len(documents) / np.array([occurrences[word] for word in kept]))
         x = self._vectors(documents)
@@ -68,7 +71,7 @@ class Wording:
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Shape (texts, labels); about −0.2…0.8."""
-        found = [[self._index[word] for word in _words(text) if word in self._index] for text in texts]
+        found = [[at for at in map(self._index.get, _words(text)) if at is not None] for text in texts]
         sizes = np.array([len(positions) for positions in found])
         positions = np.fromiter(chain.from_iterable(found), np.intp, sizes.sum())
         rarity = self._rarity[positions]
@@ -80,7 +83,7 @@ class Wording:
         biased: NDArray[np.float32] = (scores + self._bias).astype(np.float32)
         return biased
 
-    def _vectors(self, documents: Sequence[set[str]]) -> NDArray[np.float64]:
+    def _vectors(self, documents: Sequence[set[Word]]) -> NDArray[np.float64]:
         vectors = np.zeros((len(documents), len(self._index)))
         for row, words in zip(vectors, documents, strict=True):
             found = [self._index[word] for word in words if word in self._index]
@@ -97,8 +100,9 @@ def _tokens(piece: str) -> tuple[str, ...]:
 _known_tokens = Remembered(_tokens)
 
 
-def _words(text: str) -> set[str]:
+def _words(text: str) -> set[Word]:
     """Words, pairs of neighbours, and which word comes first; every number is the same."""
     tokens = list(throughout(text.lower(), _known_tokens))
-    first = {f"^{tokens[0]}"} if tokens else set()
-    return first.union(tokens, map(" ".join, pairwise(tokens)))
+    words: set[Word] = {("", *tokens[:1])}
+    words.update(tokens, pairwise(tokens))
+    return words
