@@ -45,10 +45,11 @@ class EmbedStep(ChainedStep):
         chunks = read_rows(stores, _chunks, [item.conversation_id for item in batch], "ordinal")
         texts = {row["sha256"]: row for rows in chunks.values() for row in rows}
         with stores.in_flight.turn:
+            # In this order: what is written between the two looks is in the catalog by the second one.
+            known = stores.in_flight.among(texts)
             with stores.catalog.reading() as connection:
-                missing = texts.keys() - _present(connection, stores.embedder.name, texts)
-            known = stores.in_flight.among(missing)
-            own, failures = self._embed(stores, [texts[sha256] for sha256 in sorted(missing - known.keys())], report)
+                missing = texts.keys() - known.keys() - _present(connection, stores.embedder.name, texts)
+            own, failures = self._embed(stores, [texts[sha256] for sha256 in sorted(missing)], report)
             stores.in_flight.add(own)
         failed = {
             conversation: failures[row["sha256"]]

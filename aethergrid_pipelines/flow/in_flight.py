@@ -19,7 +19,7 @@ class InFlight:
 
     def among(self, sha256s: Collection[str]) -> dict[str, bytes]:
         """Those of these texts that another batch is about to write."""
-        return {sha256: self._vectors[sha256] for sha256 in sha256s if sha256 in self._vectors}
+        return {sha256: found for sha256 in sha256s if (found := self._vectors.get(sha256)) is not None}
 
     def add(self, vectors: Mapping[str, bytes]) -> None:
         """Let others know; by the holder of the turn."""

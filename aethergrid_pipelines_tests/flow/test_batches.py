@@ -5,16 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, delete, select
 
 from aethergrid_pipelines.embedders.protocol import Embedded, Embedder, EmbedderUnavailable
+from aethergrid_pipelines.flow import embed
 from aethergrid_pipelines.flow.batches import by_rows, tapered
 from aethergrid_pipelines.flow.engine import materialise_all
 from aethergrid_pipelines.flow.scope import Scope, Stale
 from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.records.tables import Vector, table_of
 from aethergrid_pipelines_tests.flow.contents import everything, put
 from aethergrid_pipelines_tests.flow.test_kill import change
 from aethergrid_pipelines_tests.opened import KINDS, Place, place
@@ -99,6 +102,32 @@ def test_batches_at_once_end_where_one_after_the_other_does(kind: str, tmp_path:
         # Whichever batches met: no text was embedded twice.
         assert reports["embeddings"].counts["embedded"] == 1 + 3 + len(NAMES)
         assert reports["embeddings"].counts["tokens"] < reports["chunks"].counts["tokens"]
+
+
+def test_a_text_that_is_written_while_another_batch_looks_for_it_is_not_embedded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with place("embedded", tmp_path) as there, there.open() as stores:
+        put(stores, "first", [SAID_BY_ALL])
+        materialise_all(stores, Scope(), run_id="first")
+        put(stores, "second", [SAID_BY_ALL])
+        with stores.catalog.reading() as connection:
+            written = {row.sha256: row.vector for row in connection.execute(select(table_of(Vector)))}
+        with stores.catalog.writing() as connection:
+            connection.execute(delete(table_of(Vector)))
+        stores.in_flight.add(written)
+
+        def present(connection: Connection, embedder: str, sha256s: Collection[str]) -> set[str]:
+            found = looked_for(connection, embedder, sha256s)
+            # Now the first one commits, which this reader's moment does not include.
+            with stores.in_flight.written(written):
+                return found
+
+        looked_for = embed._present
+        monkeypatch.setattr(embed, "_present", present)
+        reports = {report.step: report for report in materialise_all(stores, Scope(), run_id="second")}
+        assert reports["embeddings"].processed == 1
+        assert reports["embeddings"].counts["embedded"] == 0
 
 
 def test_the_first_error_ends_the_run_and_what_was_done_stays(tmp_path: Path) -> None:
