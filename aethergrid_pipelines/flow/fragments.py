@@ -57,10 +57,9 @@ class FragmentStep(ChainedStep):
                 current = state.unchanged(connection, self.upstream, batch) & fragments.keys()
                 wanted = {conversation: fragments[conversation] for conversation in sorted(current)}
                 difference, versions = _intend(connection, collection, wanted)
-            if difference.upserts:
-                stores.vectors.upsert(collection, difference.upserts)
-            if difference.deletes:
-                stores.vectors.delete(collection, difference.deletes)
+            changed = bool(difference.upserts or difference.deletes)
+            if changed:
+                stores.vectors.upsert(collection, difference.upserts, instead_of=difference.deletes)
             with stores.catalog.writing(durable=False) as connection:
                 _settle(connection, difference)
                 state.record(
@@ -74,9 +73,9 @@ class FragmentStep(ChainedStep):
                         for conversation, found in wanted.items()
                     },
                 )
-                if difference.upserts or difference.deletes:
+                if changed:
                     index_version.change(connection)
-        if difference.upserts or difference.deletes:
+        if changed:
             stores.upkeep.wrote(stores.vectors, collection)
         report.processed += len(current)
         report.postponed += len(batch) - len(current)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.stores.candidates import best, distinct, latest, physical_name
-from aethergrid_pipelines.stores.collections_file import CollectionsFile
+from aethergrid_pipelines.stores.collections_file import CollectionEntry, CollectionsFile
 from aethergrid_pipelines.stores.lancedb_candidates import (
     both_sides,
     compared,
@@ -28,6 +28,7 @@ from aethergrid_pipelines.stores.lancedb_writes import replace
 from aethergrid_pipelines.stores.vectors import Candidates, DimensionMismatch, FragmentFilter, OptimiseReport, Scored
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from lancedb.expr import Expr
     from lancedb.table import Table
 
@@ -84,21 +85,23 @@ class LanceVectorStore:
                     self._tables.drop(entry)
             self._catalog.remove(collection)
 
-    def upsert(self, collection: str, fragments: Sequence[Fragment]) -> None:
+    def upsert(self, collection: str, fragments: Sequence[Fragment], *, instead_of: Sequence[str] = ()) -> None:
+        """See the protocol. All of it is one commit, before which a reader sees nothing of it."""
         with self._tables.reachable():
             entry = self._catalog.resolve(collection)
         rows = latest(fragments, entry.dimension)
-        if not rows:
-            return
-        data = to_table(rows, entry.dimension)
-        with self._tables.writing(entry):
-            self._tables.retried(lambda: replace(self._tables.written(entry), [row.id for row in rows], data))
+        data = to_table(rows, entry.dimension) if rows else None
+        self._replace(entry, [*(row.id for row in rows), *instead_of], data)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         with self._tables.reachable():
             entry = self._catalog.resolve(collection)
-        with self._tables.writing(entry):
-            self._tables.retried(lambda: replace(self._tables.written(entry), ids))
+        self._replace(entry, ids)
+
+    def _replace(self, entry: CollectionEntry, ids: Sequence[str], rows: pa.Table | None = None) -> None:
+        if ids:
+            with self._tables.writing(entry):
+                self._tables.retried(lambda: replace(self._tables.written(entry), ids, rows))
 
     def ids(self, collection: str, *, conversation_ids: Collection[str] | None = None) -> Iterator[str]:
         """See the protocol. The ids are those of the moment of the call."""

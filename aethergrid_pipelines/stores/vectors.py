@@ -118,9 +118,10 @@ class VectorStore(Protocol):
         """Delete a collection that is not active; idempotent."""
         ...
 
-    def upsert(self, collection: str, fragments: Sequence[Fragment]) -> None:
-        """Write fragments by id, replacing older ones; they are found by the next search. All or an error: after an
-        error some may be written, and the call may be repeated. Raises :class:`DimensionMismatch`."""
+    def upsert(self, collection: str, fragments: Sequence[Fragment], *, instead_of: Sequence[str] = ()) -> None:
+        """Write fragments by id, replacing older ones, and then delete those of the ids ``instead_of``, whose place
+        they take; they are found by the next search. All or an error: after an error some of it may be done, and the
+        call may be repeated. Raises :class:`DimensionMismatch`."""
         ...
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:

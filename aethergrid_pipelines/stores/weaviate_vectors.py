@@ -126,7 +126,7 @@ class WeaviateVectorStore:
             client.collections.delete(collection)
             self._known.pop(collection, None)
 
-    def upsert(self, collection: str, fragments: Sequence[Fragment]) -> None:
+    def upsert(self, collection: str, fragments: Sequence[Fragment], *, instead_of: Sequence[str] = ()) -> None:
         """See the protocol; raises :class:`WeaviateWriteFailed` and, for an id that is no UUID, ``ValueError``."""
         from weaviate.classes.data import DataObject
 
@@ -134,23 +134,21 @@ class WeaviateVectorStore:
         with self._connection.client() as client:
             # Asked each time: the server would make up a collection that is not there.
             _, dimension = self._describe(client, name)
-            for part in parts(latest(fragments, dimension)):
+            rows = latest(fragments, dimension)
+            for part in parts(rows):
                 objects = [
                     DataObject(properties=to_properties(row), uuid=uuid.UUID(row.id), vector={VECTOR: row.vector})
                     for row in part
                 ]
                 self._insert(client, name, objects)
+            written = {row.id for row in rows}
+            self._remove(client, name, [id_ for id_ in instead_of if id_ not in written])
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        from weaviate.classes.query import Filter
-
         name = self._name(collection)
         with self._connection.client() as client:
             self._describe(client, name)
-            for part in parts(uuids(ids)):
-                result = client.collections.use(name).data.delete_many(where=Filter.by_id().contains_any(part))
-                if result.failed:
-                    raise WeaviateWriteFailed(f"{result.failed} of {result.matches} fragments were not deleted")
+            self._remove(client, name, ids)
 
     def ids(self, collection: str, *, conversation_ids: Collection[str] | None = None) -> Iterator[str]:
         name = self._name(collection)
@@ -272,6 +270,14 @@ class WeaviateVectorStore:
             raise
         self._known[collection] = described(config.description)
         return self._known[collection]
+
+    def _remove(self, client: WeaviateClient, collection: str, ids: Sequence[str]) -> None:
+        from weaviate.classes.query import Filter
+
+        for part in parts(uuids(ids)):
+            result = client.collections.use(collection).data.delete_many(where=Filter.by_id().contains_any(part))
+            if result.failed:
+                raise WeaviateWriteFailed(f"{result.failed} of {result.matches} fragments were not deleted")
 
     def _insert(self, client: WeaviateClient, collection: str, objects: list[Any]) -> None:
         from weaviate.exceptions import WeaviateInsertManyAllFailedError

@@ -161,6 +161,18 @@ def test_deleting_takes_ids_that_are_there_and_ignores_others(vectors: Opened) -
     assert vectors.store.count(name) == 3
 
 
+def test_what_is_written_instead_of_others_takes_their_place(vectors: Opened) -> None:
+    name = vectors.collection()
+    vectors.store.upsert(name, [fragment(number, terms="before") for number in range(4)])
+    gone = [fragment(0).id, fragment(1).id, fragment(77).id, "no' OR '1'='1"]
+    # One that is written is there, whatever else it was named for.
+    vectors.store.upsert(name, [fragment(1, terms="after"), fragment(5, terms="after")], instead_of=gone)
+    assert found(vectors.store, name, "after") == {1, 5}
+    assert found(vectors.store, name, "before") == {2, 3}
+    vectors.store.upsert(name, [], instead_of=[fragment(2).id])
+    assert set(vectors.store.ids(name)) == {fragment(number).id for number in (1, 3, 5)}
+
+
 def test_ids_of_all_or_of_some_conversations(vectors: Opened) -> None:
     name = vectors.collection()
     odd = 'it\'s "odd" \\'

@@ -10,7 +10,7 @@ way at once.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,8 +53,8 @@ def kill_after(stores: Stores, method: str) -> None:
     """Die as soon as a method of the vector store has done its work."""
     original: Callable[..., Any] = getattr(stores.vectors, method)
 
-    def call(collection: str, items: Sequence[Any]) -> None:
-        original(collection, items)
+    def call(*arguments: Any, **options: Any) -> None:
+        original(*arguments, **options)
         die()
 
     setattr(stores.vectors, method, call)

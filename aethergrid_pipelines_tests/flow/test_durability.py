@@ -40,9 +40,9 @@ def test_what_is_about_to_be_sent_is_on_the_disk_and_what_follows_from_it_need_n
     def committed(connection: Connection) -> None:
         done.append("durable" if is_durable(connection) else "fast")
 
-    def send(collection: str, fragments: Sequence[Fragment]) -> None:
+    def send(collection: str, fragments: Sequence[Fragment], *, instead_of: Sequence[str]) -> None:
         done.append("sent")
-        upsert(collection, fragments)
+        upsert(collection, fragments, instead_of=instead_of)
 
     upsert = stores.vectors.upsert
     monkeypatch.setattr(stores.vectors, "upsert", send)
