@@ -4,6 +4,7 @@ These are plain records; :mod:`aethergrid_pipelines.records.tables` says which t
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger
@@ -108,7 +109,7 @@ class Fragment(SQLModel):
     origin_path: str
     origin_line: int | None = None
     run_id: str
-    vector: list[float] = Field(default_factory=list, repr=False)
+    vector: Sequence[float] = Field(default_factory=list, repr=False)
 
     def payload(self) -> dict[str, Any]:
         """What, when it differs, has to be sent again: all but the vector (its text decides it) and the run."""

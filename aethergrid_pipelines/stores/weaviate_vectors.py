@@ -137,7 +137,7 @@ class WeaviateVectorStore:
             rows = latest(fragments, dimension)
             for part in parts(rows):
                 objects = [
-                    DataObject(properties=to_properties(row), uuid=uuid.UUID(row.id), vector={VECTOR: row.vector})
+                    DataObject(properties=to_properties(row), uuid=uuid.UUID(row.id), vector={VECTOR: list(row.vector)})
                     for row in part
                 ]
                 self._insert(client, name, objects)
