@@ -33,6 +33,6 @@ class ChunkStep(CatalogStep):
             messages = [CleanedMessage.model_construct(**row) for row in rows]
             chunks = chunk(messages, stores.embedder.tokenizer, stores.embedder.window)
             made[conversation] = Made(
-                [piece.model_dump() for piece in chunks], {"tokens": sum(piece.tokens for piece in chunks)}
+                [dict(piece) for piece in chunks], {"tokens": sum(piece.tokens for piece in chunks)}
             )
         return made

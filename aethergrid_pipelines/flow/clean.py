@@ -34,5 +34,5 @@ class CleanStep(CatalogStep):
                 "dropped": sum(1 for message in cleaned if message.dropped),
                 "noise": sum(len(message.noise) for message in cleaned),
             }
-            made[conversation] = Made([message.model_dump() for message in cleaned], counts)
+            made[conversation] = Made([dict(message) for message in cleaned], counts)
         return made

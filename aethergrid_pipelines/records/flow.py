@@ -113,7 +113,9 @@ class Fragment(SQLModel):
 
     def payload(self) -> dict[str, Any]:
         """What, when it differs, has to be sent again: all but the vector (its text decides it) and the run."""
-        return self.model_dump(exclude={"vector", "run_id"})
+        values = dict(self)
+        del values["vector"], values["run_id"]
+        return values
 
 
 class TopicStat(SQLModel):
