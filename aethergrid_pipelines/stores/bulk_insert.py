@@ -16,9 +16,8 @@ def insert_rows(
     """Insert ``rows``, which have the same columns; ``unless_there``: but those whose values of these columns are in
     the table, of which they are a key.
 
-    The parameters of SQLite's statements are made a column at a time and given to the driver: what SQLAlchemy does to
-    each row takes longer (10 µs) than the driver and the database do. PostgreSQL's driver gets pages of rows in one
-    statement from it.
+    The parameters of SQLite's statements are made a column at a time and given to the driver: a row of the ledger takes
+    6 µs then, and 8 where SQLAlchemy looks at each row. To PostgreSQL it gives pages of rows in one statement.
     """
     if not rows:
         return
