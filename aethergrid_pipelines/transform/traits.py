@@ -53,6 +53,7 @@ def traits(text: str) -> str:
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def _traits(text: str) -> str:
+    small = text.lower()
     said = set(throughout(text, _known))
     names = len(set(_NAME.findall(text)))
     found = {
@@ -60,7 +61,7 @@ def _traits(text: str) -> str:
         QUESTION: text.rfind("?") > max(text.rfind("."), text.rfind("!")),
         FIRST_PERSON: FIRST_PERSON in said,
         EVENT: FIRST_PERSON in said and _EVENT.search(text),
-        TIME: TIME in said or ("this " in text.lower() and _TIME_OF_TWO_WORDS.search(text.lower())),
+        TIME: TIME in said or ("this " in small and _TIME_OF_TWO_WORDS.search(small)),
         NUMBER: NUMBER in said,
         TITLE: _TITLE.search(text),
         NAME: names == 1,

@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[?!:|`]|\d+")
 PENALTY = 1.0
 
 Word = str | tuple[str, ...]
-"""A word, or two neighbours; the first of a text is one of an empty one."""
+"""A word, or two neighbours; the first word of a text also counts as the neighbour of an empty one."""
 
 
 class Glossary:
