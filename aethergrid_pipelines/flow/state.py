@@ -51,7 +51,7 @@ def stale(catalog: Catalog, *, step: str, upstream: str, code_version: str, scop
             after = {} if part.ids else {"last_day": last[0], "last_id": last[1]}
             with catalog.reading() as connection:
                 rows = connection.execute(_stale(_shape(part)), {**about, **after, **_values(part)}).all()
-            for row in rows:
+            for row in sorted(rows, key=lambda row: (row.day, row.conversation_id)):
                 yield Stale(row.conversation_id, row.day, row.output_version, row.rows)
             if len(rows) < PAGE:
                 break
@@ -191,16 +191,18 @@ def _stale(shape: Shape) -> Select[Any]:
         own.c.code_version != bindparam("code_version"),
         own.c.day != up.c.day,
     )
-    page = [] if shape == "ids" else [tuple_(up.c.day, up.c.conversation_id) > after]
-    return (
+    found = (
         select(up.c.conversation_id, up.c.day, up.c.output_version, up.c.rows)
         .select_from(
             up.outerjoin(own, and_(own.c.step == bindparam("step"), own.c.conversation_id == up.c.conversation_id))
         )
-        .where(up.c.step == bindparam("upstream"), _within(up, shape), changed, *page)
-        .order_by(up.c.day, up.c.conversation_id)
-        .limit(PAGE)
+        .where(up.c.step == bindparam("upstream"), _within(up, shape), changed)
     )
+    if shape == "ids":
+        # Asked for an order, SQLite reads all days in it for a batch of many ids.
+        return found
+    order = (up.c.day, up.c.conversation_id)
+    return found.where(tuple_(*order) > after).order_by(*order).limit(PAGE)
 
 
 @cache
