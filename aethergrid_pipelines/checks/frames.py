@@ -100,7 +100,11 @@ def vector_frame(stores: Stores, scope: Scope) -> "pd.DataFrame":
         select(CHUNKS.c.id, VECTORS.c.dimension, VECTORS.c.vector)
         .outerjoin(
             REFERENCES,
-            and_(REFERENCES.c.chunk_id == CHUNKS.c.id, REFERENCES.c.embedder == stores.embedder.name),
+            and_(
+                REFERENCES.c.conversation_id == CHUNKS.c.conversation_id,
+                REFERENCES.c.embedder == stores.embedder.name,
+                REFERENCES.c.chunk_id == CHUNKS.c.id,
+            ),
         )
         .outerjoin(VECTORS, and_(VECTORS.c.embedder == REFERENCES.c.embedder, VECTORS.c.sha256 == REFERENCES.c.sha256))
         .where(within("embeddings", CHUNKS.c.conversation_id, scope, upstream="chunks"))

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Table, and_, delete, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, select, update
 
 from aethergrid_pipelines.flow import index_version, state
 from aethergrid_pipelines.flow.batches import pages
@@ -21,6 +21,12 @@ from aethergrid_pipelines.stores.bulk_insert import insert_rows
 _ledger: Table = table_of(FragmentRow)
 _chunks: Table = table_of(ChunkRow)
 _headers: Table = table_of(ConversationRow)
+
+_AT_KEY = and_(
+    _ledger.c.conversation_id == bindparam("of_conversation"),
+    _ledger.c.collection == bindparam("in_collection"),
+    _ledger.c.id == bindparam("with_id"),
+)
 
 
 @dataclass(slots=True)
@@ -61,7 +67,7 @@ class FragmentStep(ChainedStep):
             if changed:
                 stores.vectors.upsert(collection, difference.upserts, instead_of=difference.deletes)
             with stores.catalog.writing(durable=False) as connection:
-                _settle(connection, difference)
+                _settle(connection, collection, wanted)
                 state.record(
                     connection,
                     step=self.name,
@@ -161,37 +167,48 @@ def _intend(
     """Find the difference between what is wanted and the ledger, and write down that it is about to be sent."""
     from aethergrid_pipelines.transform.fragments import payload_sha256
 
-    there: dict[str, str | None] = {}
+    there: dict[str, tuple[str, str | None]] = {}
     for page in pages(wanted):
-        mine = and_(_ledger.c.collection == collection, _ledger.c.conversation_id.in_(page))
-        for row in connection.execute(select(_ledger.c.id, _ledger.c.payload_sha256, _ledger.c.state).where(mine)):
-            there[row.id] = row.payload_sha256 if row.state == "stored" else None
+        mine = and_(_ledger.c.conversation_id.in_(page), _ledger.c.collection == collection)
+        columns = (_ledger.c.id, _ledger.c.conversation_id, _ledger.c.payload_sha256, _ledger.c.state)
+        for row in connection.execute(select(*columns).where(mine)):
+            there[row.id] = (row.conversation_id, row.payload_sha256 if row.state == "stored" else None)
     difference = Difference()
     versions: dict[str, str] = {}
     now = dt.datetime.now(dt.UTC)
     rows: list[Row] = []
+    replaced: list[Row] = []
     for conversation, fragments in wanted.items():
         hashes = [payload_sha256(fragment) for fragment in fragments]
         versions[conversation] = state.digest(*hashes)
         for fragment, sha256 in zip(fragments, hashes, strict=True):
-            if there.pop(fragment.id, None) != sha256:
-                difference.upserts.append(fragment)
-                rows.append(_ledger_row(fragment, collection, sha256, now))
+            before = there.pop(fragment.id, None)
+            if before is not None and before[1] == sha256:
+                continue
+            if before is not None:
+                replaced.append(_key(collection, conversation, fragment.id))
+            difference.upserts.append(fragment)
+            rows.append(_ledger_row(fragment, collection, sha256, now))
     difference.deletes = sorted(there)
-    for page in pages([fragment.id for fragment in difference.upserts]):
-        connection.execute(delete(_ledger).where(_ledger.c.id.in_(page)))
-    for page in pages(difference.deletes):
-        connection.execute(update(_ledger).where(_ledger.c.id.in_(page)).values(state="deleting"))
+    if replaced:
+        connection.execute(delete(_ledger).where(_AT_KEY), replaced)
+    if there:
+        going = [_key(collection, conversation, id_) for id_, (conversation, _) in there.items()]
+        connection.execute(update(_ledger).where(_AT_KEY).values(state="deleting"), going)
     insert_rows(connection, _ledger, rows)
     return difference, versions
 
 
-def _settle(connection: Connection, difference: Difference) -> None:
-    """Write down that it was sent."""
-    for page in pages([fragment.id for fragment in difference.upserts]):
-        connection.execute(update(_ledger).where(_ledger.c.id.in_(page)).values(state="stored"))
-    for page in pages(difference.deletes):
-        connection.execute(delete(_ledger).where(_ledger.c.id.in_(page)))
+def _settle(connection: Connection, collection: str, conversation_ids: Iterable[str]) -> None:
+    """Write down that what was intended for these conversations was sent."""
+    for page in pages(conversation_ids):
+        mine = and_(_ledger.c.conversation_id.in_(page), _ledger.c.collection == collection)
+        connection.execute(update(_ledger).where(mine, _ledger.c.state == "pending").values(state="stored"))
+        connection.execute(delete(_ledger).where(mine, _ledger.c.state == "deleting"))
+
+
+def _key(collection: str, conversation: str, id_: str) -> Row:
+    return {"in_collection": collection, "of_conversation": conversation, "with_id": id_}
 
 
 def _ledger_row(fragment: Fragment, collection: str, sha256: str, now: dt.datetime) -> Row:

@@ -10,7 +10,6 @@ from aethergrid_pipelines.flow.accounts import SourceGroup, source_accounts
 from aethergrid_pipelines.records.tables import (
     ChunkRow,
     ConversationRow,
-    FragmentRow,
     StepState,
     TopicStatRow,
     Vector,
@@ -65,7 +64,7 @@ class OriginGroup:
 class Overview:
     """Counts over all spaces; where one is asked for, only chunks, vectors, fragments and steps are still of all.
 
-    ``fragments`` counts what the ledger says is stored. Groups are the largest ones, days the latest.
+    ``fragments`` counts those that their step saw stored. Groups are the largest ones, days the latest.
     """
 
     conversations: int
@@ -87,27 +86,21 @@ def overview(catalog: Catalog, *, space: str | None = None) -> Overview:
     with catalog.reading() as connection:
         days = _days(connection, space)
         conversations, messages = _conversations(connection, space)
+        steps = step_groups(connection)
         return Overview(
             conversations=conversations,
             messages=messages,
             chunks=_count(connection, table_of(ChunkRow)),
             vectors=_count(connection, table_of(Vector)),
-            fragments=_fragments(connection),
+            fragments=next(group.rows for group in steps if group.step == "weaviate_fragments"),
             models=_groups(connection, "source_model", space),
             topics=_groups(connection, "topic", space),
             task_types=_groups(connection, "task_type", space),
             days=days,
-            steps=step_groups(connection),
+            steps=steps,
             sources=source_accounts(connection, space),
             origins=_origins(connection, space),
         )
-
-
-def _fragments(connection: Connection) -> int:
-    """Those of the fullest collection: another embedder's is beside it before and for a while after it takes over."""
-    rows = table_of(FragmentRow)
-    stored = select(func.count().label("rows")).where(rows.c.state == "stored").group_by(rows.c.collection).subquery()
-    return _one(connection, select(func.max(stored.c.rows)))
 
 
 def _one(connection: Connection, query: Any) -> int:

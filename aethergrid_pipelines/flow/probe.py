@@ -63,14 +63,19 @@ def probe(stores: Stores, collection: str) -> Probed | None:
 
 
 def _sample(stores: Stores, collection: str) -> list[str]:
-    # Ids are hashes, so those after a prefix are a sample of everything; the ledger finds them by its key.
+    # Ids are hashes, so those after a prefix are a sample of everything; the ledger finds them by its key, which begins
+    # with the conversation.
     ids: list[str] = []
     with stores.catalog.reading() as connection:
         for prefix in _PREFIXES:
             after = (
                 select(_ledger.c.id)
-                .where(_ledger.c.id >= prefix, _ledger.c.collection == collection, _ledger.c.state == "stored")
-                .order_by(_ledger.c.id)
+                .where(
+                    _ledger.c.conversation_id >= prefix,
+                    _ledger.c.collection == collection,
+                    _ledger.c.state == "stored",
+                )
+                .order_by(_ledger.c.conversation_id, _ledger.c.id)
                 .limit(PROBES // len(_PREFIXES))
             )
             ids += connection.execute(after).scalars()

@@ -22,7 +22,7 @@ class CleanedMessage(SQLModel):
     """
 
     id: str = Field(primary_key=True, max_length=36)
-    conversation_id: str = Field(index=True, max_length=36)
+    conversation_id: str = Field(primary_key=True, max_length=36)
     position: int
     timestamp: dt.datetime = Field(sa_type=UtcDateTime)
     role: str = Field(max_length=16)
@@ -46,7 +46,7 @@ class Chunk(SQLModel):
     """
 
     id: str = Field(primary_key=True, max_length=36)
-    conversation_id: str = Field(index=True, max_length=36)
+    conversation_id: str = Field(primary_key=True, max_length=36)
     message_id: str = Field(max_length=36)
     ordinal: int
     part: int

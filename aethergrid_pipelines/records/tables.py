@@ -1,11 +1,14 @@
 """The tables of the catalog: what the flow produced, from which input, by which code.
 
 Migrations are in ``sql/catalog``; a change here needs one (``make migration name=…``).
+
+The keys of what belongs to a conversation begin with it. Ids are hashes: an index by them alone is written to in
+another place for every row, which costs more the longer the history is.
 """
 
 import datetime as dt
 
-from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, Table
 from sqlmodel import Field, SQLModel
 
 from aethergrid_pipelines.records.columns import UtcDateTime
@@ -49,26 +52,25 @@ class CleanedMessageRow(CleanedMessage, table=True):
     """Output of ``cleaned_messages``."""
 
     __tablename__ = "cleaned_messages"
+    __table_args__ = (PrimaryKeyConstraint("conversation_id", "id"),)
 
 
 class ChunkRow(Chunk, table=True):
     """Output of ``chunks``."""
 
     __tablename__ = "chunks"
+    __table_args__ = (PrimaryKeyConstraint("conversation_id", "id"),)
 
 
 class ChunkEmbedding(SQLModel, table=True):
     """Output of ``embeddings``: which vector belongs to a chunk."""
 
     __tablename__ = "chunk_embeddings"
-    __table_args__ = (
-        Index("ix_chunk_embeddings_vector", "embedder", "sha256"),
-        Index("ix_chunk_embeddings_conversation", "conversation_id", "embedder"),
-    )
+    __table_args__ = (Index("ix_chunk_embeddings_vector", "embedder", "sha256"),)
 
-    chunk_id: str = Field(primary_key=True, max_length=36)
+    conversation_id: str = Field(primary_key=True, max_length=36)
     embedder: str = Field(primary_key=True, max_length=128)
-    conversation_id: str = Field(max_length=36)
+    chunk_id: str = Field(primary_key=True, max_length=36)
     sha256: str = Field(max_length=64)
 
 
@@ -92,14 +94,11 @@ class FragmentRow(Labels, table=True):
     """
 
     __tablename__ = "fragments"
-    __table_args__ = (
-        Index("ix_fragments_collection", "collection", "state"),
-        Index("ix_fragments_conversation", "conversation_id", "collection"),
-    )
+    __table_args__ = (PrimaryKeyConstraint("conversation_id", "collection", "id"),)
 
     id: str = Field(primary_key=True, max_length=36)
-    collection: str = Field(max_length=128)
-    conversation_id: str = Field(max_length=36)
+    collection: str = Field(primary_key=True, max_length=128)
+    conversation_id: str = Field(primary_key=True, max_length=36)
     chunk_id: str = Field(max_length=36)
     payload_sha256: str = Field(max_length=64)
     state: str = Field(max_length=8)
