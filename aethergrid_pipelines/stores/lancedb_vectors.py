@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from aethergrid_pipelines.stores.lancedb_candidates import (
     nearest,
     similarities,
 )
-from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, any_of, condition, to_fragments, to_table
+from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, any_of, condition, in_order, to_fragments, to_table
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, present
 from aethergrid_pipelines.stores.lancedb_upkeep import optimise, refresh
 from aethergrid_pipelines.stores.lancedb_writes import replace
@@ -114,11 +115,8 @@ class LanceVectorStore:
 
     def fetch(self, collection: str, ids: Sequence[str], *, with_vectors: bool = False) -> list[Fragment]:
         columns = [*COLUMNS, "vector"] if with_vectors else COLUMNS
-        found: dict[str, Fragment] = {}
-        for some in any_of("id", ids):
-            rows = self._rows(collection, some, columns)
-            found.update((fragment.id, fragment) for fragment in to_fragments(rows))
-        return [found[id_] for id_ in ids if id_ in found]
+        found = [one for some in any_of("id", ids) for one in to_fragments(self._rows(collection, some, columns))]
+        return in_order(found, ids)
 
     def neighbours(self, collection: str, conversation_id: str, first: int, last: int) -> list[Fragment]:
         import lancedb  # noqa: F401  (whole before its parts: see lancedb_tables)
@@ -186,7 +184,14 @@ class LanceVectorStore:
             return both_sides(table, query, words, passing=passing, limit=limit, threads=self._threads)
 
         found: Candidates = self._searched(collection, search)
-        return found
+        now = partial(self.fetch, collection)
+
+        def whole(ids: Sequence[str]) -> list[Fragment]:
+            # Where the version that was searched has been purged since, the latest one has what is left.
+            searched = iter([found.whole])
+            return self._tables.retried(lambda: next(searched, now)(ids))
+
+        return Candidates(found.found, found.dense, found.lexical, whole)
 
     def optimise(self, collection: str, *, purge: bool = False) -> OptimiseReport:
         """See the protocol. A purge promises that no file of the collection holds anything that was deleted; readers
