@@ -19,9 +19,10 @@ class ConversationRow(SQLModel, table=True):
     """A conversation as ``raw_conversations`` last saw it in the conversation store."""
 
     __tablename__ = "conversations"
+    __table_args__ = (Index("ix_conversations_latest", "space", "last_at"),)
 
     id: str = Field(primary_key=True, max_length=36)
-    space: str = Field(index=True, max_length=64)
+    space: str = Field(max_length=64)
     source: str = Field(max_length=64)
     native_id: str
     title: str | None = None
