@@ -1,10 +1,11 @@
 """``weaviate_fragments``: sends the vector store the difference, and keeps a ledger of what it may hold."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Delete, Table, Update, and_, bindparam, delete, select, update
+from sqlalchemy import Row as SqlRow
 
 from aethergrid_pipelines.flow import index_version, state
 from aethergrid_pipelines.flow.batches import pages
@@ -22,11 +23,8 @@ _ledger: Table = table_of(FragmentRow)
 _chunks: Table = table_of(ChunkRow)
 _headers: Table = table_of(ConversationRow)
 
-_AT_KEY = and_(
-    _ledger.c.conversation_id == bindparam("of_conversation"),
-    _ledger.c.collection == bindparam("in_collection"),
-    _ledger.c.id == bindparam("with_id"),
-)
+KnownRow = SqlRow[tuple[str, str, str, str]]
+"""Of the ledger: id, conversation, hash of the payload, state."""
 
 
 @dataclass(slots=True)
@@ -167,36 +165,43 @@ def _intend(
     """Find the difference between what is wanted and the ledger, and write down that it is about to be sent."""
     from aethergrid_pipelines.transform.fragments import payload_sha256
 
-    there: dict[str, tuple[str, str | None]] = {}
+    there: dict[str, KnownRow] = {}
     for page in pages(wanted):
         mine = and_(_ledger.c.conversation_id.in_(page), _ledger.c.collection == collection)
         columns = (_ledger.c.id, _ledger.c.conversation_id, _ledger.c.payload_sha256, _ledger.c.state)
-        for row in connection.execute(select(*columns).where(mine)):
-            there[row.id] = (row.conversation_id, row.payload_sha256 if row.state == "stored" else None)
+        there.update((row.id, row) for row in connection.execute(select(*columns).where(mine)))
     difference = Difference()
     versions: dict[str, str] = {}
     now = dt.datetime.now(dt.UTC)
     rows: list[Row] = []
-    replaced: list[Row] = []
+    replaced: list[KnownRow] = []
     for conversation, fragments in wanted.items():
         hashes = [payload_sha256(fragment) for fragment in fragments]
         versions[conversation] = state.digest(*hashes)
         for fragment, sha256 in zip(fragments, hashes, strict=True):
-            before = there.pop(fragment.id, None)
-            if before is not None and before[1] == sha256:
-                continue
-            if before is not None:
-                replaced.append(_key(collection, conversation, fragment.id))
+            if (before := there.pop(fragment.id, None)) is not None:
+                if (before.state, before.payload_sha256) == ("stored", sha256):
+                    continue
+                replaced.append(before)
             difference.upserts.append(fragment)
             rows.append(_ledger_row(fragment, collection, sha256, now))
     difference.deletes = sorted(there)
-    if replaced:
-        connection.execute(delete(_ledger).where(_AT_KEY), replaced)
-    if there:
-        going = [_key(collection, conversation, id_) for id_, (conversation, _) in there.items()]
-        connection.execute(update(_ledger).where(_AT_KEY).values(state="deleting"), going)
+    _for_each(connection, delete(_ledger), collection, replaced)
+    _for_each(connection, update(_ledger).values(state="deleting"), collection, there.values())
     insert_rows(connection, _ledger, rows)
     return difference, versions
+
+
+def _for_each(connection: Connection, change: Delete | Update, collection: str, rows: Collection[KnownRow]) -> None:
+    """Make the same change to each of these rows, which the key of the ledger finds."""
+    if rows:
+        at = and_(
+            _ledger.c.conversation_id == bindparam("of_conversation"),
+            _ledger.c.collection == collection,
+            _ledger.c.id == bindparam("with_id"),
+        )
+        keys = [{"of_conversation": row.conversation_id, "with_id": row.id} for row in rows]
+        connection.execute(change.where(at), keys)
 
 
 def _settle(connection: Connection, collection: str, conversation_ids: Iterable[str]) -> None:
@@ -205,10 +210,6 @@ def _settle(connection: Connection, collection: str, conversation_ids: Iterable[
         mine = and_(_ledger.c.conversation_id.in_(page), _ledger.c.collection == collection)
         connection.execute(update(_ledger).where(mine, _ledger.c.state == "pending").values(state="stored"))
         connection.execute(delete(_ledger).where(mine, _ledger.c.state == "deleting"))
-
-
-def _key(collection: str, conversation: str, id_: str) -> Row:
-    return {"in_collection": collection, "of_conversation": conversation, "with_id": id_}
 
 
 def _ledger_row(fragment: Fragment, collection: str, sha256: str, now: dt.datetime) -> Row:

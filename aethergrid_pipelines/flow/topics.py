@@ -48,7 +48,7 @@ class TopicStep(CatalogStep):
         return {
             conversation: Made(
                 [
-                    stat.model_dump()
+                    dict(stat)
                     for stat in topic_stats({**found[conversation], "day": days[conversation]}, fragments[conversation])
                 ]
                 if conversation in found

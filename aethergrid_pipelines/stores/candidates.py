@@ -1,7 +1,7 @@
 """What both vector stores share: names of collections, and how the best candidates are cut off."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -51,6 +51,12 @@ def best(search: Callable[[int], list[Placed]], limit: int) -> list[Placed]:
         if exhausted or found[-1].rank[0] > found[limit - 1].rank[0]:
             return found[:limit]
         asked = min(asked * 4, limit + MOST_TIED)
+
+
+def in_order(fragments: Iterable[Fragment], ids: Sequence[str]) -> list[Fragment]:
+    """Those of these ids, in their order; without those that are not there."""
+    there = {fragment.id: fragment for fragment in fragments}
+    return [there[id_] for id_ in ids if id_ in there]
 
 
 def cosines(matrix: NDArray[np.float32], query: NDArray[np.float32]) -> list[float]:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.candidates import best, cosines
-from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, SEARCHED, in_order, to_candidates, to_fragments
+from aethergrid_pipelines.stores.candidates import best, cosines, in_order
+from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, SEARCHED, to_candidates, to_fragments
 from aethergrid_pipelines.stores.lancedb_tables import present, vector_segments
 from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS
 from aethergrid_pipelines.stores.vectors import RANKED, Candidates

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
@@ -72,12 +72,6 @@ def to_fragments(rows: pa.Table) -> list[Fragment]:
     """Fragments of a result; columns that are no field of a fragment are passed over."""
     table = rows.select([name for name in rows.column_names if name in Fragment.model_fields])
     return _FRAGMENTS.validate_python(table.to_pylist())
-
-
-def in_order(fragments: Iterable[Fragment], ids: Sequence[str]) -> list[Fragment]:
-    """Those of these ids, in their order; without those that are not there."""
-    there = {fragment.id: fragment for fragment in fragments}
-    return [there[id_] for id_ in ids if id_ in there]
 
 
 def to_candidates(rows: pa.Table, similarities: Sequence[float], lexical: Sequence[float]) -> list[Candidate]:

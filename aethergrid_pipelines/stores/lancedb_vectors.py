@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.candidates import best, distinct, latest, physical_name
+from aethergrid_pipelines.stores.candidates import best, distinct, in_order, latest, physical_name
 from aethergrid_pipelines.stores.collections_file import CollectionEntry, CollectionsFile
 from aethergrid_pipelines.stores.lancedb_candidates import (
     both_sides,
@@ -22,7 +22,7 @@ from aethergrid_pipelines.stores.lancedb_candidates import (
     nearest,
     similarities,
 )
-from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, any_of, condition, in_order, to_fragments, to_table
+from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, any_of, condition, to_fragments, to_table
 from aethergrid_pipelines.stores.lancedb_tables import LanceTables, present
 from aethergrid_pipelines.stores.lancedb_upkeep import optimise, refresh
 from aethergrid_pipelines.stores.lancedb_writes import replace

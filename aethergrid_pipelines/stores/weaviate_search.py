@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aethergrid_pipelines.records.flow import Fragment
-from aethergrid_pipelines.stores.candidates import best
+from aethergrid_pipelines.stores.candidates import best, in_order
 from aethergrid_pipelines.stores.vectors import Scored
 from aethergrid_pipelines.stores.weaviate_connection import WeaviateConnection
 from aethergrid_pipelines.stores.weaviate_pages import uuids
@@ -87,7 +87,7 @@ class WeaviateSearch:
         """The fragments that exist among ``ids``, in their order."""
         from weaviate.classes.query import Filter
 
-        found: dict[str, Fragment] = {}
+        found: list[Fragment] = []
         for part in parts(uuids(ids)):
             with self._connection.client() as client:
                 answer = client.collections.use(name).query.fetch_objects(
@@ -95,8 +95,8 @@ class WeaviateSearch:
                 )
             for one in answer.objects:
                 vector: Any = one.vector.get(VECTOR) if with_vectors else None
-                found[str(one.uuid)] = to_fragment(one.uuid, one.properties, vector)
-        return [found[id_] for id_ in ids if id_ in found]
+                found.append(to_fragment(one.uuid, one.properties, vector))
+        return in_order(found, ids)
 
 
 def parts(items: Sequence[T]) -> list[Sequence[T]]:

@@ -7,8 +7,8 @@ import pytest
 
 from aethergrid_pipelines.stores import lancedb_candidates
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
-from aethergrid_pipelines.stores.vectors import Candidates, FragmentFilter
-from aethergrid_pipelines_tests.contract.fragments import DIMENSION, fragment, unit_vectors
+from aethergrid_pipelines.stores.vectors import Candidates
+from aethergrid_pipelines_tests.contract.fragments import DIMENSION, EMBEDDER, EVERYTHING, fragment, unit_vectors
 
 NAME = "Fragments"
 ROWS = [fragment(number, terms="shared") for number in range(5)]
@@ -19,14 +19,14 @@ ASKED = [ROWS[number].id for number in (4, 3, 0, 2)]
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LanceVectorStore]:
     monkeypatch.setattr(lancedb_candidates, "READ_AT_ONCE", 0)
     opened = LanceVectorStore(tmp_path / "vectors")
-    opened.ensure(NAME, dimension=DIMENSION, embedder="stub")
+    opened.ensure(NAME, dimension=DIMENSION, embedder=EMBEDDER)
     opened.upsert(NAME, ROWS)
     yield opened
     opened.close()
 
 
 def candidates(store: LanceVectorStore) -> Candidates:
-    return store.candidates(NAME, unit_vectors(1)[0], ["shared"], where=FragmentFilter(space="default"), limit=5)
+    return store.candidates(NAME, unit_vectors(1)[0], ["shared"], where=EVERYTHING, limit=5)
 
 
 def test_those_that_are_shown_are_whole_and_in_the_order_that_was_asked_for(store: LanceVectorStore) -> None:

@@ -53,11 +53,11 @@ def _key(table: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey, ADD {new}")
         return
     # SQLite has no such statement: rows are copied to a table that is declared with the other key.
-    declared = text("SELECT type, sql FROM sqlite_master WHERE tbl_name = :table AND sql IS NOT NULL")
-    by_type = {row.type: row.sql for row in op.get_bind().execute(declared, {"table": table})}
+    named = text("SELECT sql FROM sqlite_master WHERE tbl_name = :table AND sql IS NOT NULL ORDER BY type DESC")
+    declared, *indexes = op.get_bind().execute(named, {"table": table}).scalars()
     op.execute(f"ALTER TABLE {table} RENAME TO {table}_before")
-    op.execute(by_type["table"].replace(old, new))
+    op.execute(declared.replace(old, new))
     op.execute(f"INSERT INTO {table} SELECT * FROM {table}_before")  # noqa: S608 (names of this file)
     op.drop_table(f"{table}_before")
-    if "index" in by_type:
-        op.execute(by_type["index"])
+    for index in indexes:
+        op.execute(index)
