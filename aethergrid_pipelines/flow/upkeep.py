@@ -15,8 +15,8 @@ class Upkeep:
         self._under_way: Future[bool] | None = None
 
     def beside(self) -> None:
-        """From now on work in a thread of its own: compacting and indexing take 0.1 to 0.5 s every few seconds, and
-        seconds for a graph of vectors, for which no message has to wait."""
+        """From now on work in a thread of its own: compacting and indexing take 0.1 to 0.5 s every few seconds,
+        for which no message has to wait."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
 

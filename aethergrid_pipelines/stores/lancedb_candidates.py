@@ -7,7 +7,6 @@ and the rest for those that are shown (:data:`READ_AT_ONCE`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,26 +18,17 @@ from numpy.typing import NDArray
 from aethergrid_pipelines.records.flow import Fragment
 from aethergrid_pipelines.stores.candidates import best, cosines, in_order
 from aethergrid_pipelines.stores.lancedb_rows import COLUMNS, SEARCHED, to_candidates, to_fragments
-from aethergrid_pipelines.stores.lancedb_tables import present, vector_segments
-from aethergrid_pipelines.stores.lancedb_upkeep import EXACT_ROWS
+from aethergrid_pipelines.stores.lancedb_tables import present
 from aethergrid_pipelines.stores.vectors import RANKED, Candidates
 
 if TYPE_CHECKING:
     from lancedb.expr import Expr
     from lancedb.table import Table
 
-EF_A_ROW, LEAST_EF, FEW_GRAPHS = 12, 300, 4
-"""How many nodes of the graph are looked at for each row that is asked for. Of 20,000 fragments of generated
-conversations this finds 97.9 % of the 100 nearest and 99.6 % of the 20 nearest in 5.5 ms, of 100,000 in one graph 95.9
-and 98.3 % in 7.2 ms; a third of it 91.6 and 96.5 %, 85.6 and 92.7 %, and takes four fifths of the time.
-
-Of more than ``FEW_GRAPHS`` each has few of the best, and fewer nodes find them: among a million fragments in 41 graphs
-12 for each row find 98.3 and 99.6 % in 106 ms, 6 of them 98.0 and 99.4 % in 73, 3 of them 96.8 and 99.0 % in 55."""
-
-REFINED = 100
-"""Vectors in the graph are quantised to bytes: at least so many of the best are compared exactly. All that are returned
-are anyway, so that scores are exact; more of them than are asked for costs more than more nodes do, and finds less."""
-
+LEAST_REFINED, REFINED = 100, 2
+"""The index quantises vectors to bytes, so the best by these are compared exactly: twice as many as are asked for, and
+at least so many. Among a million fragments this finds all of the 100 nearest, and 98.8 % where no more are compared
+than are asked for, which takes 2 ms less."""
 
 READ_AT_ONCE = 400_000
 """Up to so many rows all columns of the candidates are read at once. Among a million, in a hundred files, that takes 57
@@ -60,24 +50,13 @@ class Place:
 
 
 def nearest(table: Table, query: NDArray[np.float32], passing: Expr, count: int, columns: Sequence[str]) -> Any:
-    """The ``count`` rows with the nearest vectors, with ``_distance`` (cosine): exact where at most ``EXACT_ROWS`` rows
-    pass the filter; distances are always exact."""
+    """The ``count`` rows with the nearest vectors, with ``_distance`` (cosine), which is always exact. Whichever rows
+    pass the filter, all of them are compared."""
     # Declared as the base of all query builders, which has no distance type.
     nearby: Any = table.search(query, vector_column_name="vector", query_type="vector")
-    nearby = nearby.distance_type("cosine")
-    graphs = vector_segments(table)
-    if graphs and table.count_rows(passing.to_sql()) > EXACT_ROWS:
-        nearby = nearby.refine_factor(max(1, -(-REFINED // count))).ef(_nodes(count, graphs))
-    else:
-        nearby = nearby.bypass_vector_index()
+    nearby = nearby.distance_type("cosine").refine_factor(max(REFINED, -(-LEAST_REFINED // count)))
     nearby = nearby.where(passing, prefilter=True).limit(count)
     return nearby.with_row_id(True).select([*columns, "_distance"]).to_arrow()
-
-
-def _nodes(count: int, graphs: int) -> int:
-    """How many nodes of each graph to look at for ``count`` rows."""
-    share = math.cbrt(FEW_GRAPHS / max(FEW_GRAPHS, graphs))
-    return max(LEAST_EF, round(count * EF_A_ROW * share))
 
 
 def matching(table: Table, query: Any, passing: Expr, count: int, columns: Sequence[str]) -> Any:

@@ -6,7 +6,7 @@ segment of their own, which is merged with the segments before it only while the
 it. So each call writes at most :data:`SEGMENT_ROWS` rows of text and index, whatever the size of the table, and each
 row is written a few times, however few come at once; segments score together as one index would. The index of the ids,
 which is small, has larger ones. These are functions of the Lance format's library, to which LanceDB gives access. The
-vectors have segments of their own kind (:mod:`.lancedb_graphs`).
+segments of the vectors are built in another way (:mod:`.lancedb_vector_index`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lance import LanceDataset
+    from lance.lance.indices import IndexSegmentDescription
 
 SEGMENT_ROWS = 32_768
 """A file and a segment of this many rows are complete: they are not merged any more."""
@@ -40,26 +41,14 @@ def compact(dataset: LanceDataset) -> None:
 
 
 def index_new_rows(dataset: LanceDataset) -> None:
-    """Bring every index up to date but the graphs of the vectors."""
+    """Bring every index up to date but that of the vectors."""
     names = {index.field_names[0]: index.name for index in dataset.describe_indices()}
     others = names.keys() - {"id", "vector"}
     for columns, most in ((others, SEGMENT_ROWS), (names.keys() & {"id"}, ID_SEGMENT_ROWS)):
         if columns:
-            merged = _unfinished(dataset, min(columns), most)
+            merged = unfinished(dataset, min(columns), most)
             together = sorted(names[column] for column in columns)
-            dataset.optimize.optimize_indices(num_indices_to_merge=merged, index_names=together)
-
-
-def segments(dataset: LanceDataset, column: str) -> list[list[int]]:
-    """The files that each segment of a column's index knows, in order; those that are gone are left out."""
-    there = {fragment.fragment_id for fragment in dataset.get_fragments()}
-    known = [
-        sorted(there & set(segment.fragment_ids))
-        for index in dataset.describe_indices()
-        if index.field_names == [column]
-        for segment in index.segments
-    ]
-    return sorted(files for files in known if files)
+            dataset.optimize.optimize_indices(num_indices_to_merge=len(merged), index_names=together)
 
 
 def rows_of_files(dataset: LanceDataset) -> dict[int, int]:
@@ -69,24 +58,30 @@ def rows_of_files(dataset: LanceDataset) -> dict[int, int]:
 
 def new_files(dataset: LanceDataset, column: str) -> dict[int, int]:
     """The files that no segment of a column's index knows, each with its rows."""
-    known = {file for files in segments(dataset, column) for file in files}
+    known = {file for segment in _segments(dataset, column) for file in segment.fragment_ids}
     return {file: count for file, count in rows_of_files(dataset).items() if file not in known}
 
 
-def _unfinished(dataset: LanceDataset, column: str, most: int) -> int:
-    """How many of the latest segments of a column's index are to become one with the rows that no segment has yet."""
+def unfinished(dataset: LanceDataset, column: str, most: int) -> list[IndexSegmentDescription]:
+    """The latest segments of a column's index that are to become one with the rows that no segment has yet: of at most
+    ``most`` rows together."""
     rows = rows_of_files(dataset)
-    index = next(index for index in dataset.describe_indices() if index.field_names == [column])
     total = sum(new_files(dataset, column).values())
-    found = 0
+    found = []
     # In the order in which they were made, which is that of merging; a compaction gives older rows newer files.
-    for segment in reversed(index.segments):
+    for segment in reversed(_segments(dataset, column)):
         size = sum(rows.get(file, 0) for file in segment.fragment_ids)
         if size > MOST_TIMES_LARGER * total or total + size > most:
             break
         total += size
-        found += 1
+        found.append(segment)
     return found
+
+
+def _segments(dataset: LanceDataset, column: str) -> list[IndexSegmentDescription]:
+    return [
+        segment for index in dataset.describe_indices() if index.field_names == [column] for segment in index.segments
+    ]
 
 
 def remove_old_versions(dataset: LanceDataset, *, older_than: dt.timedelta, unreferenced: bool = False) -> None:

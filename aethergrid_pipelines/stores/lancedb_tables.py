@@ -239,8 +239,3 @@ def build_indexes(table: Table, *, replace: bool = False) -> list[str]:
         if column in built:
             table.create_index(column, config=config, replace=True)
     return built
-
-
-def vector_segments(table: Table) -> int:
-    """How many graphs the vector index consists of; 0 where there is none."""
-    return sum(index.num_segments or 1 for index in table.list_indices() if index.columns == ["vector"])

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aethergrid_pipelines.stores import lancedb_graphs
+from aethergrid_pipelines.stores import lancedb_vector_index
 from aethergrid_pipelines.stores.allocator import give_back
 from aethergrid_pipelines.stores.collections_file import CollectionEntry
 from aethergrid_pipelines.stores.lancedb_rows import SEARCHED
 from aethergrid_pipelines.stores.lancedb_segments import compact, index_new_rows, new_files, remove_old_versions
-from aethergrid_pipelines.stores.lancedb_tables import LanceTables, build_indexes, vector_segments
+from aethergrid_pipelines.stores.lancedb_tables import LanceTables, build_indexes
 from aethergrid_pipelines.stores.vectors import OptimiseReport
 
 if TYPE_CHECKING:
     from lance import LanceDataset
     from lancedb.table import Table
-
-EXACT_ROWS = 20_000
-"""Up to this many rows every vector is compared (about 25 ms on two cores); above, HNSW graphs narrow them down."""
 
 KEPT = dt.timedelta(minutes=10)
 """Versions younger than this stay, for readers in other processes that are in the middle of one."""
@@ -53,11 +49,7 @@ def optimise(tables: LanceTables, entry: CollectionEntry, *, purge: bool) -> Opt
 
 
 def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
-    """Compact and index what writes left behind, where it is enough to be worth it.
-
-    Few vectors are compared as they are: a graph of 4,096 takes as long to search as its vectors do, and a second to
-    build. Of an import of years, complete graphs are built here, while others write; the rest is for ``optimise``.
-    """
+    """Compact and index what writes left behind, where it is enough to be worth it."""
     if not _wants_refresh(tables.written(entry)):
         return False
     with tables.maintaining(entry, wait=False) as held:
@@ -70,18 +62,13 @@ def refresh(tables: LanceTables, entry: CollectionEntry) -> bool:
             _clean(tables, entry)
         if indexing:
             tables.retried(lambda: index_new_rows(tables.written(entry)))
-        if _ungraphed(tables.open(entry)) >= lancedb_graphs.COMPLETE * lancedb_graphs.GRAPH_ROWS:
-            tables.retried(lambda: _graph(tables, entry, lancedb_graphs.complete_groups))
+            _index_vectors(tables, entry)
     give_back()
     return True
 
 
-def _graph(tables: LanceTables, entry: CollectionEntry, groups: Callable[[LanceDataset], list[list[int]]]) -> int:
-    """Build the graphs that are missing; how many. What was built before an error is there the next time."""
-    wanted = groups(tables.dataset(entry))
-    for files in wanted:
-        lancedb_graphs.build(tables.dataset(entry), files)
-    return len(wanted)
+def _index_vectors(tables: LanceTables, entry: CollectionEntry) -> int:
+    return tables.retried(lambda: lancedb_vector_index.index_new_vectors(tables.dataset(entry)))
 
 
 def _compact(tables: LanceTables, entry: CollectionEntry) -> None:
@@ -104,14 +91,13 @@ def _wants_refresh(dataset: LanceDataset) -> bool:
 
 def _unindexed(table: Table) -> int:
     """How many rows the indexes do not know yet, those of the vectors aside."""
-    others = [index for index in table.list_indices() if index.columns != [lancedb_graphs.COLUMN]]
+    others = [index for index in table.list_indices() if index.columns != [lancedb_vector_index.COLUMN]]
     return max((index.num_unindexed_rows or 0 for index in others), default=0)
 
 
-def _ungraphed(table: Table) -> int:
-    """How many rows are in no graph."""
-    graphs = [index for index in table.list_indices() if index.columns == [lancedb_graphs.COLUMN]]
-    return max((index.num_unindexed_rows or 0 for index in graphs), default=table.count_rows())
+def _unindexed_vectors(table: Table) -> int:
+    mine = [index for index in table.list_indices() if index.columns == [lancedb_vector_index.COLUMN]]
+    return max((index.num_unindexed_rows or 0 for index in mine), default=table.count_rows())
 
 
 def _refresh(tables: LanceTables, entry: CollectionEntry) -> list[str]:
@@ -125,10 +111,8 @@ def _refresh(tables: LanceTables, entry: CollectionEntry) -> list[str]:
     tables.retried(lambda: index_new_rows(tables.written(entry)))
     _clean(tables, entry)
     actions.append("compacted files, added new rows to the indexes, removed old versions")
-    table = tables.open(entry)
-    if _ungraphed(table) > (UNINDEXED_ROWS if vector_segments(table) else EXACT_ROWS):
-        graphs = tables.retried(lambda: _graph(tables, entry, lancedb_graphs.all_groups))
-        actions.append(f"built {graphs} HNSW graphs of vectors")
+    if segments := _index_vectors(tables, entry):
+        actions.append(f"built {segments} segments of the index of vectors")
     return actions
 
 
@@ -137,12 +121,10 @@ def _purge(tables: LanceTables, entry: CollectionEntry) -> list[str]:
     # are gone. So every row is written again, every index is built again, and then all older files go.
     with tables.writing(entry):
         table = tables.open(entry)
-        graphs = vector_segments(table) or table.count_rows() > EXACT_ROWS
         tables.retried(lambda: table.update(where="true", values_sql={"id": "id"}))
         tables.retried(lambda: build_indexes(table, replace=True))
-        tables.retried(lambda: lancedb_graphs.drop(tables.dataset(entry)))
-        if graphs:
-            tables.retried(lambda: _graph(tables, entry, lancedb_graphs.all_groups))
+        tables.retried(lambda: lancedb_vector_index.drop(tables.dataset(entry)))
+        _index_vectors(tables, entry)
         # Zero would be refused with a warning; a millisecond later there is nothing that it would spare.
         remove_old_versions(tables.dataset(entry), older_than=dt.timedelta(milliseconds=1), unreferenced=True)
     return ["wrote all rows again", "built all indexes anew", "removed every older version and unreferenced file"]
@@ -157,9 +139,8 @@ def _figures(tables: LanceTables, entry: CollectionEntry) -> dict[str, float]:
         "versions": len(table.list_versions()),
         "data_files": stats["fragment_stats"]["num_fragments"],
         "unindexed_rows": _unindexed(table),
-        "rows_outside_graphs": _ungraphed(table),
+        "unindexed_vectors": _unindexed_vectors(table),
         "index_segments": max((index.num_segments or 1 for index in table.list_indices()), default=0),
-        "vector_graphs": vector_segments(table),
     }
 
 

@@ -138,7 +138,6 @@ class LanceVectorStore:
         return int(self._read(collection, lambda table: table.count_rows()))
 
     def dense(self, collection: str, vector: NDArray[np.float32], *, where: FragmentFilter, limit: int) -> list[Scored]:
-        """See the protocol. Exact where at most ``EXACT_ROWS`` rows pass the filter; scores are always exact."""
         query, passing = self._query_vector(collection, vector), condition(where)
 
         def search(count: int) -> list[Scored]:

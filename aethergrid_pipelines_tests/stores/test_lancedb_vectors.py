@@ -10,11 +10,9 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from aethergrid_pipelines.stores import lancedb_candidates, lancedb_segments, lancedb_upkeep
-from aethergrid_pipelines.stores.lancedb_tables import vector_segments
+from aethergrid_pipelines.stores import lancedb_segments, lancedb_upkeep
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
 from aethergrid_pipelines_tests.contract.fragments import EMBEDDER, EVERYTHING, fragment, unit_vectors
 
@@ -141,26 +139,6 @@ def test_readers_and_writers_survive_purges(store: LanceVectorStore) -> None:
     reader.join()
     assert errors == []
     assert store.count("Fragments") == 130
-
-
-def test_above_the_threshold_a_graph_is_built_and_scores_stay_exact(
-    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lancedb_upkeep, "EXACT_ROWS", 500)
-    monkeypatch.setattr(lancedb_candidates, "EXACT_ROWS", 500)
-    matrix, query = unit_vectors(1_200, seed=8), unit_vectors(1, seed=9)[0]
-    rows = [fragment(n, vector=row.tolist(), topic="rare" if n % 100 == 0 else "t") for n, row in enumerate(matrix)]
-    store.upsert("Fragments", rows[:1_000])
-    assert store.optimise("Fragments").after["vector_graphs"] == 1
-    store.upsert("Fragments", rows[1_000:])
-    hits = store.dense("Fragments", query, where=EVERYTHING, limit=20)
-    exact = matrix @ query
-    nearest = set(np.argsort(-exact)[:20].tolist())
-    assert len(nearest & {hit.fragment.ordinal for hit in hits}) >= 19
-    assert [hit.score for hit in hits] == pytest.approx([exact[hit.fragment.ordinal] for hit in hits], abs=1e-5)
-    store.optimise("Fragments", purge=True)
-    table = store._tables.open(store._catalog.resolve("Fragments"))
-    assert vector_segments(table) == 1
 
 
 def test_optimising_adds_new_rows_to_the_indexes_and_joins_files(store: LanceVectorStore) -> None:

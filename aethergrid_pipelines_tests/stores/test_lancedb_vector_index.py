@@ -1,29 +1,34 @@
-"""Graphs of vectors are of bounded size: none is built anew because the table grows, and none is missing for long."""
+"""The index of the vectors is in segments of bounded size: none is built anew because the table grows, no row is left
+outside for long, and what is found is as exact as comparing all would be."""
 
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from lance import LanceDataset
 
-from aethergrid_pipelines.stores import lancedb_candidates, lancedb_graphs, lancedb_segments, lancedb_upkeep
+from aethergrid_pipelines.stores import lancedb_segments, lancedb_upkeep, lancedb_vector_index
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
+from aethergrid_pipelines.stores.vectors import FragmentFilter
 from aethergrid_pipelines_tests.contract.fragments import EMBEDDER, EVERYTHING, fragment, unit_vectors
 
 ROWS = 1_500
 MATRIX = unit_vectors(ROWS, seed=8)
-FRAGMENTS = [fragment(number, vector=row.tolist()) for number, row in enumerate(MATRIX)]
+FRAGMENTS = [
+    fragment(number, vector=row.tolist(), topic="rare" if number % 100 == 0 else "usual")
+    for number, row in enumerate(MATRIX)
+]
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LanceVectorStore:
-    monkeypatch.setattr(lancedb_graphs, "GRAPH_ROWS", 400)
-    for module in (lancedb_segments, lancedb_graphs):
-        monkeypatch.setattr(module, "SEGMENT_ROWS", 100)
-    for module in (lancedb_upkeep, lancedb_candidates):
-        monkeypatch.setattr(module, "EXACT_ROWS", 300)
+    for module in (lancedb_segments, lancedb_vector_index):
+        monkeypatch.setattr(module, "SEGMENT_ROWS", 400)
+    monkeypatch.setattr(lancedb_vector_index, "LEAST_ROWS", 40)
     monkeypatch.setattr(lancedb_upkeep, "UNINDEXED_ROWS", 40)
+    monkeypatch.setattr(lancedb_upkeep, "FEW_UNINDEXED_ROWS", 40)
     opened = LanceVectorStore(tmp_path / "vectors")
     opened.ensure("Fragments", dimension=16, embedder=EMBEDDER)
     return opened
@@ -35,8 +40,8 @@ def write(store: LanceVectorStore, first: int, last: int) -> None:
         store.refresh("Fragments")
 
 
-def graphs(store: LanceVectorStore) -> dict[str, int]:
-    """The rows of each graph, by its name on disk."""
+def segments(store: LanceVectorStore) -> dict[str, int]:
+    """The rows of each segment, by its name on disk."""
     dataset = store._tables.dataset(store._catalog.resolve("Fragments"))
     rows = {file.fragment_id: file.metadata.physical_rows for file in dataset.get_fragments()}
     return {
@@ -47,71 +52,88 @@ def graphs(store: LanceVectorStore) -> dict[str, int]:
     }
 
 
-def recall(store: LanceVectorStore, rows: int) -> float:
-    """The share of the 20 nearest that are found, over twenty queries."""
-    queries, found = unit_vectors(20, seed=9), 0
-    for query in queries:
-        nearest = set(np.argsort(-(MATRIX[:rows] @ query))[:20].tolist())
+def assert_finds_the_nearest(store: LanceVectorStore, rows: int) -> None:
+    """Those that comparing all gives, with their scores, over twenty queries."""
+    for query in unit_vectors(20, seed=9):
+        exact = MATRIX[:rows] @ query
         hits = store.dense("Fragments", query, where=EVERYTHING, limit=20)
-        found += len(nearest & {hit.fragment.ordinal for hit in hits})
-    return found / (20 * len(queries))
+        assert [hit.fragment.ordinal for hit in hits] == np.argsort(-exact)[:20].tolist()
+        assert [hit.score for hit in hits] == pytest.approx(np.sort(-exact)[:20] * -1, abs=1e-5)
 
 
-def test_an_import_builds_complete_graphs_as_it_goes_and_never_again(store: LanceVectorStore) -> None:
-    write(store, 0, 1_000)
-    first = graphs(store)
-    assert first
-    assert all(300 <= rows <= 400 for rows in first.values())
-    write(store, 1_000, ROWS)
-    later = graphs(store)
-    assert len(later) > len(first)
-    assert later.items() >= first.items()
-    assert recall(store, ROWS) >= 0.95
+def test_an_import_indexes_as_it_goes_and_each_row_a_few_times_only(
+    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[int] = []
+
+    create_index: Any = LanceDataset.create_index_uncommitted
+
+    def create(dataset: LanceDataset, *args: Any, fragment_ids: list[int], **options: Any) -> Any:
+        rows = lancedb_segments.rows_of_files(dataset)
+        built.append(sum(rows[file] for file in fragment_ids))
+        return create_index(dataset, *args, fragment_ids=fragment_ids, **options)
+
+    monkeypatch.setattr(LanceDataset, "create_index_uncommitted", create)
+    for end in (500, 1_000, ROWS):
+        built.clear()
+        write(store, end - 500, end)
+        assert sum(segments(store).values()) >= end - 40
+        assert max(built) <= 400
+        assert sum(built) <= 500 * 4
+    assert len(segments(store)) <= 8
+    assert_finds_the_nearest(store, ROWS)
 
 
-def test_optimising_leaves_no_row_outside_and_complete_graphs_as_they_are(store: LanceVectorStore) -> None:
-    write(store, 0, 1_450)
-    before = graphs(store)
-    report = store.optimise("Fragments")
-    assert report.before["rows_outside_graphs"] > 0
-    assert report.after["rows_outside_graphs"] == 0
-    after = graphs(store)
-    assert after.items() >= before.items()
-    assert sum(after.values()) == 1_450
-    assert recall(store, 1_450) >= 0.95
-
-
-def test_each_nights_rows_join_the_last_graph_until_it_is_complete(store: LanceVectorStore) -> None:
+def test_each_nights_rows_join_the_last_segments_until_these_are_complete(store: LanceVectorStore) -> None:
     write(store, 0, 600)
     store.optimise("Fragments")
     for night in range(600, ROWS, 60):
         write(store, night, min(night + 60, ROWS))
-        store.optimise("Fragments")
-        assert len(graphs(store)) <= 2 * (night + 60) / 400 + 1
-    assert sum(graphs(store).values()) == ROWS
+        assert store.optimise("Fragments").after["unindexed_vectors"] <= 40
+        assert len(segments(store)) <= (night + 60) / 200 + 4
+    assert_finds_the_nearest(store, ROWS)
 
 
-def test_few_new_rows_are_left_to_comparison(store: LanceVectorStore) -> None:
+def test_few_new_rows_are_compared_without_it(store: LanceVectorStore) -> None:
     write(store, 0, 600)
     store.optimise("Fragments")
-    before = graphs(store)
+    before = segments(store)
     store.upsert("Fragments", FRAGMENTS[600:630])
-    assert store.optimise("Fragments").after["rows_outside_graphs"] == 30
-    assert graphs(store) == before
+    assert store.optimise("Fragments").after["unindexed_vectors"] >= 30
+    assert segments(store) == before
+    assert_finds_the_nearest(store, 630)
 
 
-def test_a_small_table_has_no_graph(store: LanceVectorStore) -> None:
-    write(store, 0, 250)
-    assert store.optimise("Fragments").after["vector_graphs"] == 0
+def test_a_small_table_has_none(store: LanceVectorStore) -> None:
+    write(store, 0, 40)
+    assert store.optimise("Fragments").after["unindexed_vectors"] == 40
+    assert segments(store) == {}
+
+
+def test_a_filter_that_few_rows_pass_finds_all_of_them(store: LanceVectorStore) -> None:
+    write(store, 0, ROWS)
+    hits = store.dense("Fragments", MATRIX[3], where=FragmentFilter(space="default", topics=("rare",)), limit=50)
+    rare = np.arange(0, ROWS, 100)
+    assert [hit.fragment.ordinal for hit in hits] == rare[np.argsort(-(MATRIX[rare] @ MATRIX[3]))].tolist()
+
+
+def test_an_index_of_another_kind_is_replaced(store: LanceVectorStore) -> None:
+    write(store, 0, 30)
+    dataset = store._tables.dataset(store._catalog.resolve("Fragments"))
+    dataset.create_index("vector", "IVF_HNSW_SQ", name="vector_idx", metric="cosine", num_partitions=1)
+    before = segments(store)
+    write(store, 30, 100)
+    assert segments(store).keys().isdisjoint(before)
+    assert_finds_the_nearest(store, 100)
 
 
 def test_a_writer_does_not_wait_for_an_optimisation(store: LanceVectorStore) -> None:
     with store._tables.maintaining(store._catalog.resolve("Fragments")):
         write(store, 0, 1_000)
-    assert graphs(store) == {}
+    assert segments(store) == {}
     assert store.count("Fragments") == 1_000
     write(store, 1_000, 1_200)
-    assert graphs(store)
+    assert segments(store)
 
 
 def test_what_is_replaced_while_files_are_merged_and_indexed_is_there_once(store: LanceVectorStore) -> None:
@@ -173,12 +195,12 @@ def test_somebody_who_writes_without_a_pause_does_not_keep_files_from_being_merg
     assert [row.title for row in store.fetch("Fragments", ids)].count("edited meanwhile") == 1
 
 
-def test_a_purge_builds_them_anew_over_what_is_left(store: LanceVectorStore) -> None:
+def test_a_purge_builds_it_anew_over_what_is_left(store: LanceVectorStore) -> None:
     write(store, 0, 1_000)
     store.delete("Fragments", [one.id for one in FRAGMENTS[500:1_000]])
-    before = graphs(store)
+    before = segments(store)
     store.optimise("Fragments", purge=True)
-    after = graphs(store)
+    after = segments(store)
     assert before.keys() & after.keys() == set()
     assert sum(after.values()) == 500
-    assert recall(store, 500) >= 0.95
+    assert_finds_the_nearest(store, 500)

@@ -1,0 +1,66 @@
+"""The index of the vectors: each quantised to bytes, and all of them compared (IVF_SQ with a single list).
+
+No graph is searched, since none is worth its price here: among a million fragments 32 HNSW graphs take 73 ms a search
+and find 98.0 % of the 100 nearest, and each takes 13 s of processor time to build. To compare all bytes takes 28 ms,
+finds all of them but a few in ten thousand, and a segment takes 0.3 s. It grows with the rows that are searched, 25 ms
+for each million, which is the end of what an embedded store is for. Segments are built beside the table and then
+published, so that nobody waits for them: https://lance.org/guide/distributed_indexing/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, new_files, rows_of_files, unfinished
+
+if TYPE_CHECKING:
+    from lance import LanceDataset
+
+LEAST_ROWS = 4_096
+"""Rows outside the index from which on they are added to it: to compare as many as they are takes 2 to 3 ms."""
+
+NAME, COLUMN, KIND = "vector_idx", "vector", "IVF_SQ"
+
+
+def index_new_vectors(dataset: LanceDataset) -> int:
+    """Bring the index up to date where more than :data:`LEAST_ROWS` rows are outside it; how many segments were built.
+
+    What was built before an error is there the next time. Raises ``OSError`` where a file was merged into another one
+    meanwhile.
+    """
+    if any(index.name == NAME and index.index_type != KIND for index in dataset.describe_indices()):
+        # Made by another version, whose segments are of another kind. To build all of it takes 10 µs a row.
+        dataset.drop_index(NAME)
+    rows = rows_of_files(dataset)
+    new = new_files(dataset, COLUMN)
+    if sum(new.values()) <= LEAST_ROWS:
+        return 0
+    again = {file for segment in unfinished(dataset, COLUMN, SEGMENT_ROWS) for file in segment.fragment_ids}
+    groups = _grouped(sorted(new.keys() | (again & rows.keys())), rows)
+    for files in groups:
+        # In place of the segments that know some of these files. Each starts from the version that the one before made.
+        segment = dataset.create_index_uncommitted(
+            COLUMN, KIND, name=NAME, metric="cosine", replace=True, num_partitions=1, fragment_ids=files
+        )
+        dataset.commit_existing_index_segments(NAME, COLUMN, [segment])
+    return len(groups)
+
+
+def drop(dataset: LanceDataset) -> None:
+    """Remove the index."""
+    if any(index.name == NAME for index in dataset.describe_indices()):
+        dataset.drop_index(NAME)
+
+
+def _grouped(files: Iterable[int], rows: Mapping[int, int]) -> list[list[int]]:
+    """The files in groups of at most :data:`SEGMENT_ROWS` rows, or of one file."""
+    groups: list[list[int]] = []
+    total = SEGMENT_ROWS
+    for file in files:
+        total += rows[file]
+        if total > SEGMENT_ROWS:
+            groups.append([])
+            total = rows[file]
+        groups[-1].append(file)
+    return groups
