@@ -4,15 +4,17 @@ LanceDB's own ``Table.optimize`` merges what is new into the one segment of each
 it each time: 7 s and 340 MB at 100,000 rows, growing with the table. Here new rows first become one file, then a
 segment of their own, which is merged with the segments before it only while these are small, and not much larger than
 it. So each call writes at most :data:`SEGMENT_ROWS` rows of text and index, whatever the size of the table, and each
-row is written a few times, however few come at once; segments score together as one index would. The index of the ids,
-which is small, has larger ones. These are functions of the Lance format's library, to which LanceDB gives access. The
-segments of the vectors are built in another way (:mod:`.lancedb_vector_index`).
+row is written a few times, however few come at once; segments score together as one index would. The indexes of single
+values, which are small, have larger ones. These are functions of the Lance format's library, to which LanceDB gives
+access. The segments of the vectors are built in another way (:mod:`.lancedb_vector_index`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING
+
+from aethergrid_pipelines.stores.lancedb_rows import SEARCHED
 
 if TYPE_CHECKING:
     from lance import LanceDataset
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 SEGMENT_ROWS = 32_768
 """A file and a segment of this many rows are complete: they are not merged any more."""
 
-ID_SEGMENT_ROWS = 16 * SEGMENT_ROWS
-"""The same of the index of the ids. A writer looks each of its ids up in every segment: of 13 among a million rows that
-takes 12 ms in 34 segments (79 when the cache is empty) and 4 in one (15). To merge all of them takes 0.3 s, 115 MB."""
+SCALAR_SEGMENT_ROWS = 16 * SEGMENT_ROWS
+"""The same of the indexes of single values. Every search with a filter looks into all segments, a writer looks each of
+its ids up in every one, and every version of the table lists them: of 13 ids among a million rows that takes 12 ms in
+34 segments (79 when the cache is empty) and 4 in one (15). To merge all of the ids takes 0.3 s, 115 MB."""
 
 MOST_TIMES_LARGER = 2
 """A segment is merged with what came after it where it is at most so many times as large: there are some ten then."""
@@ -43,8 +46,8 @@ def compact(dataset: LanceDataset) -> None:
 def index_new_rows(dataset: LanceDataset) -> None:
     """Bring every index up to date but that of the vectors."""
     names = {index.field_names[0]: index.name for index in dataset.describe_indices()}
-    others = names.keys() - {"id", "vector"}
-    for columns, most in ((others, SEGMENT_ROWS), (names.keys() & {"id"}, ID_SEGMENT_ROWS)):
+    words, scalars = names.keys() & {SEARCHED}, names.keys() - {SEARCHED, "vector"}
+    for columns, most in ((words, SEGMENT_ROWS), (scalars, SCALAR_SEGMENT_ROWS)):
         if columns:
             merged = unfinished(dataset, min(columns), most)
             together = sorted(names[column] for column in columns)
