@@ -31,6 +31,10 @@ its ids up in every one, and every version of the table lists them: of 13 ids am
 MOST_TIMES_LARGER = 2
 """A segment is merged with what came after it where it is at most so many times as large: there are some ten then."""
 
+PAGE_ROWS = 2_048
+"""Files of fewer rows are written anew when they are merged, 20 µs a row: in each a column is at least a page, and 200
+rows out of pages of 400 take 25 ms to read, 14 out of larger ones. Of others the pages are copied, 2 µs a row."""
+
 BATCH_ROWS = 1_024
 """Rows that compaction holds at once, several times over; Lance's own number is 8,192."""
 
@@ -38,9 +42,22 @@ BATCH_ROWS = 1_024
 def compact(dataset: LanceDataset) -> None:
     """Make small neighbouring files, of which no index or the same segments know, into files of at most
     :data:`SEGMENT_ROWS` rows; rewrite a file of whose rows a tenth is deleted."""
-    dataset.optimize.compact_files(
+    from lance.optimize import Compaction, CompactionOptions
+
+    options = CompactionOptions(
         target_rows_per_fragment=SEGMENT_ROWS, max_source_rows=2 * SEGMENT_ROWS, num_threads=1, batch_size=BATCH_ROWS
     )
+    # First those of few rows among themselves, so that they do not make all others be written anew.
+    others = [file for file, count in rows_of_files(dataset).items() if count >= PAGE_ROWS]
+    Compaction.execute(dataset, CompactionOptions(**options, excluded_fragment_ids=others))
+    anew = Compaction.plan(dataset, options).tasks
+    copied = Compaction.plan(dataset, CompactionOptions(**options, compaction_mode="try_binary_copy")).tasks
+    merged = [
+        (one if min(file.physical_rows for file in one.fragments) < PAGE_ROWS else other).execute(dataset)
+        for one, other in zip(anew, copied, strict=True)
+    ]
+    if merged:
+        Compaction.commit(dataset, merged, options)
 
 
 def index_new_rows(dataset: LanceDataset) -> None:

@@ -26,6 +26,7 @@ FRAGMENTS = [
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LanceVectorStore:
     for module in (lancedb_segments, lancedb_vector_index):
         monkeypatch.setattr(module, "SEGMENT_ROWS", 400)
+    monkeypatch.setattr(lancedb_segments, "PAGE_ROWS", 60)
     monkeypatch.setattr(lancedb_vector_index, "LEAST_ROWS", 40)
     monkeypatch.setattr(lancedb_upkeep, "UNINDEXED_ROWS", 40)
     monkeypatch.setattr(lancedb_upkeep, "FEW_UNINDEXED_ROWS", 40)
@@ -82,6 +83,28 @@ def test_an_import_indexes_as_it_goes_and_each_row_a_few_times_only(
         assert sum(built) <= 500 * 4
     assert len(segments(store)) <= 8
     assert_finds_the_nearest(store, ROWS)
+
+
+@pytest.mark.parametrize("page_rows", [1, 60, 1_000])
+def test_merging_files_keeps_every_row_as_it_is(
+    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch, page_rows: int
+) -> None:
+    monkeypatch.setattr(lancedb_segments, "PAGE_ROWS", page_rows)
+    first = 0
+    for size in (10, 20, 150, 5, 90, 30, 40, 2):
+        store.upsert("Fragments", FRAGMENTS[first : first + size])
+        first += size
+    store.delete("Fragments", [FRAGMENTS[at].id for at in range(0, first, 7)])
+    left = {at for at in range(first) if at % 7}
+    report = store.optimise("Fragments")
+    assert report.before["data_files"] == 8
+    assert report.after["data_files"] == 1
+    found = store.fetch("Fragments", [FRAGMENTS[at].id for at in range(first)], with_vectors=True)
+    assert {one.ordinal for one in found} == left
+    assert found == store.fetch("Fragments", [one.id for one in found], with_vectors=True)
+    for one in found:
+        assert one.vector == pytest.approx(FRAGMENTS[one.ordinal].vector)
+        assert one.content == FRAGMENTS[one.ordinal].content
 
 
 def test_each_nights_rows_join_the_last_segments_until_these_are_complete(store: LanceVectorStore) -> None:
