@@ -14,6 +14,8 @@ steps run over its day, as the sensor asks for; with ``--queries``, the index is
 * ``change_ratio``: seconds of the one change at the last of these sizes, to those at the first; near 1;
 * ``tenth_ratio``: messages/s of the last tenth, to those of the first; near 1;
 * ``tenth_ratio, processor``: the same in messages a processor second, which other work on the machine disturbs less;
+* ``tenth_ratio, beside``: the same again, each tenth to what an empty history takes right after it: where neighbours
+  slow the memory down, a processor second is not the same twice, and only this ratio says what is due to the history;
 * ``memory_ratio``: the highest memory in the last tenth, to that in the first; near 1.
 
 Each tenth and each rest is a line on stderr as soon as it is known. With ``--keep``, home and collection stay, and
@@ -41,6 +43,9 @@ from benchmarks.servers import stop_on_sigterm
 SIZES = (1_000, 10_000, 100_000)
 START = dt.datetime(2020, 1, 1, 8, tzinfo=dt.UTC)
 """The first day of all. From there a million messages end before today; what is of the future would be refused."""
+
+BESIDE = 5_000
+"""Messages that go into an empty history after each tenth."""
 
 CHANGES = 5
 """Conversations that are changed, one after another; the median counts."""
@@ -149,6 +154,16 @@ def _conversation(number: int) -> list[Record]:
     return conversation(number, start=START)
 
 
+def beside(store: str) -> Tenth:
+    """What :data:`BESIDE` messages take in an empty history."""
+    with empty_home(store) as home:
+        small, found = History(home), Tenth()
+        # As above: what a process or a store does once is not counted.
+        small.grow(1, Tenth())
+        small.grow(BESIDE, found)
+    return found
+
+
 def rest(history: History, queries: int) -> dict[str, float]:
     """Figures of a history as it is, seconds unless named otherwise."""
     last = history.conversations
@@ -195,6 +210,7 @@ def measure(sizes: list[int], store: str, queries: int, keep: Path | None) -> di
     """The figures that ``--json`` prints."""
     whole = sizes[-1]
     tenths = [Tenth() for _ in range(10)]
+    besides: list[Tenth] = []
     ends = sorted({*sizes, *(whole * (place + 1) // 10 for place in range(10))})
     rests = []
     with empty_home(store, keep=keep) as home:
@@ -205,20 +221,32 @@ def measure(sizes: list[int], store: str, queries: int, keep: Path | None) -> di
             at = -(-10 * end // whole) - 1
             history.grow(end, tenths[at])
             if end * 10 % whole == 0:
-                tell({"tenth": at + 1, **tenths[at].figures()})
+                besides.append(beside(store))
+                tell({"tenth": at + 1, **tenths[at].figures(), **of_beside(besides[at])})
             if end in sizes:
                 rests.append(rest(history, queries))
                 tell(rests[-1])
     figures, last = rests[0], rests[-1]
     first_tenth, last_tenth = tenths[0].figures(), tenths[-1].figures()
+    first_beside, last_beside = besides[0].figures(), besides[-1].figures()
+    in_processor = last_tenth["a processor second"] / first_tenth["a processor second"]
     return {
         "sizes": rests,
-        "tenths": [tenth.figures() for tenth in tenths],
+        "tenths": [tenth.figures() | of_beside(one) for tenth, one in zip(tenths, besides, strict=True)],
         "change_ratio": round(last["one change"] / figures["one change"], 2),
         "tenth_ratio": round(last_tenth["messages/s"] / first_tenth["messages/s"], 2),
-        "tenth_ratio, processor": round(last_tenth["a processor second"] / first_tenth["a processor second"], 2),
+        "tenth_ratio, processor": round(in_processor, 2),
+        "tenth_ratio, beside": round(
+            in_processor / (last_beside["a processor second"] / first_beside["a processor second"]), 2
+        ),
         "memory_ratio": round(last_tenth["peak MB"] / first_tenth["peak MB"], 2),
     }
+
+
+def of_beside(found: Tenth) -> dict[str, float]:
+    """What an empty history took, under names of its own."""
+    figures = found.figures()
+    return {f"{name}, beside": figures[name] for name in ("messages/s", "a processor second")}
 
 
 def tell(figures: dict[str, float]) -> None:
@@ -244,7 +272,7 @@ def main() -> None:
         print(f"{name:34}" + "".join(f"{size.get(name, ''):>12}" for size in figures["sizes"]))
     for number, tenth in enumerate(figures["tenths"], 1):
         print(f"tenth {number:<2}" + "".join(f"{value:>10} {name}" for name, value in tenth.items()))
-    for name in ("change_ratio", "tenth_ratio", "tenth_ratio, processor", "memory_ratio"):
+    for name in ("change_ratio", "tenth_ratio", "tenth_ratio, processor", "tenth_ratio, beside", "memory_ratio"):
         print(f"{name:34}{figures[name]:>12}  near 1")
 
 
