@@ -6,19 +6,19 @@ segment of their own, which is merged with the segments before it only while the
 it. So each call writes at most :data:`SEGMENT_ROWS` rows of text and index, whatever the size of the table, and each
 row is written a few times, however few come at once; segments score together as one index would. The indexes of single
 values, which are small, have larger ones. These are functions of the Lance format's library, to which LanceDB gives
-access. The segments of the vectors are built in another way (:mod:`.lancedb_vector_index`).
+access. The index of the vectors follows that of the words (:mod:`.lancedb_vector_index`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from statistics import mean
 from typing import TYPE_CHECKING
 
 from aethergrid_pipelines.stores.lancedb_rows import SEARCHED
 
 if TYPE_CHECKING:
     from lance import LanceDataset
-    from lance.lance.indices import IndexSegmentDescription
 
 SEGMENT_ROWS = 32_768
 """A file and a segment of this many rows are complete: they are not merged any more."""
@@ -32,8 +32,9 @@ MOST_TIMES_LARGER = 2
 """A segment is merged with what came after it where it is at most so many times as large: there are some ten then."""
 
 PAGE_ROWS = 2_048
-"""Files of fewer rows are written anew when they are merged, 20 µs a row: in each a column is at least a page, and 200
-rows out of pages of 400 take 25 ms to read, 14 out of larger ones. Of others the pages are copied, 2 µs a row."""
+"""Files of fewer rows on average are written anew when they are merged, 20 µs a row: each is at least a page of every
+column, and 200 rows out of pages of 400 take 25 ms to read, 14 out of larger ones. Of others the pages are copied, 2 µs
+a row."""
 
 BATCH_ROWS = 1_024
 """Rows that compaction holds at once, several times over; Lance's own number is 8,192."""
@@ -47,13 +48,11 @@ def compact(dataset: LanceDataset) -> None:
     options = CompactionOptions(
         target_rows_per_fragment=SEGMENT_ROWS, max_source_rows=2 * SEGMENT_ROWS, num_threads=1, batch_size=BATCH_ROWS
     )
-    # First those of few rows among themselves, so that they do not make all others be written anew.
-    others = [file for file, count in rows_of_files(dataset).items() if count >= PAGE_ROWS]
-    Compaction.execute(dataset, CompactionOptions(**options, excluded_fragment_ids=others))
     anew = Compaction.plan(dataset, options).tasks
     copied = Compaction.plan(dataset, CompactionOptions(**options, compaction_mode="try_binary_copy")).tasks
+    # One after the other in one commit: so files stay in the order of their rows, and those of a segment side by side.
     merged = [
-        (one if min(file.physical_rows for file in one.fragments) < PAGE_ROWS else other).execute(dataset)
+        (one if mean(file.physical_rows for file in one.fragments) < PAGE_ROWS else other).execute(dataset)
         for one, other in zip(anew, copied, strict=True)
     ]
     if merged:
@@ -66,9 +65,9 @@ def index_new_rows(dataset: LanceDataset) -> None:
     words, scalars = names.keys() & {SEARCHED}, names.keys() - {SEARCHED, "vector"}
     for columns, most in ((words, SEGMENT_ROWS), (scalars, SCALAR_SEGMENT_ROWS)):
         if columns:
-            merged = unfinished(dataset, min(columns), most)
+            merged = _unfinished(dataset, min(columns), most)
             together = sorted(names[column] for column in columns)
-            dataset.optimize.optimize_indices(num_indices_to_merge=len(merged), index_names=together)
+            dataset.optimize.optimize_indices(num_indices_to_merge=merged, index_names=together)
 
 
 def rows_of_files(dataset: LanceDataset) -> dict[int, int]:
@@ -76,32 +75,36 @@ def rows_of_files(dataset: LanceDataset) -> dict[int, int]:
     return {fragment.fragment_id: fragment.metadata.physical_rows for fragment in dataset.get_fragments()}
 
 
+def segments(dataset: LanceDataset, column: str) -> list[list[int]]:
+    """The files that each segment of a column's index knows, ascending, without those that are gone; in the order in
+    which the segments were made, which is that of merging: a compaction gives older rows newer files."""
+    there = {fragment.fragment_id for fragment in dataset.get_fragments()}
+    return [
+        sorted(there & set(segment.fragment_ids))
+        for index in dataset.describe_indices()
+        if index.field_names == [column]
+        for segment in index.segments
+    ]
+
+
 def new_files(dataset: LanceDataset, column: str) -> dict[int, int]:
     """The files that no segment of a column's index knows, each with its rows."""
-    known = {file for segment in _segments(dataset, column) for file in segment.fragment_ids}
+    known = {file for files in segments(dataset, column) for file in files}
     return {file: count for file, count in rows_of_files(dataset).items() if file not in known}
 
 
-def unfinished(dataset: LanceDataset, column: str, most: int) -> list[IndexSegmentDescription]:
-    """The latest segments of a column's index that are to become one with the rows that no segment has yet: of at most
-    ``most`` rows together."""
+def _unfinished(dataset: LanceDataset, column: str, most: int) -> int:
+    """How many of the latest segments of a column's index are to become one with the rows that no segment has yet."""
     rows = rows_of_files(dataset)
     total = sum(new_files(dataset, column).values())
-    found = []
-    # In the order in which they were made, which is that of merging; a compaction gives older rows newer files.
-    for segment in reversed(_segments(dataset, column)):
-        size = sum(rows.get(file, 0) for file in segment.fragment_ids)
+    found = 0
+    for files in reversed(segments(dataset, column)):
+        size = sum(rows[file] for file in files)
         if size > MOST_TIMES_LARGER * total or total + size > most:
             break
         total += size
-        found.append(segment)
+        found += 1
     return found
-
-
-def _segments(dataset: LanceDataset, column: str) -> list[IndexSegmentDescription]:
-    return [
-        segment for index in dataset.describe_indices() if index.field_names == [column] for segment in index.segments
-    ]
 
 
 def remove_old_versions(dataset: LanceDataset, *, older_than: dt.timedelta, unreferenced: bool = False) -> None:

@@ -12,39 +12,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, new_files, rows_of_files, unfinished
+from aethergrid_pipelines.stores.lancedb_rows import SEARCHED
+from aethergrid_pipelines.stores.lancedb_segments import SEGMENT_ROWS, rows_of_files, segments
 
 if TYPE_CHECKING:
     from lance import LanceDataset
 
 LEAST_ROWS = 4_096
-"""Rows outside the index from which on they are added to it: to compare as many as they are takes 2 to 3 ms."""
+"""Rows of a table from which on it has the index: to compare as many as they are takes 2 to 3 ms."""
 
 NAME, COLUMN, KIND = "vector_idx", "vector", "IVF_SQ"
 
 
 def index_new_vectors(dataset: LanceDataset) -> int:
-    """Bring the index up to date where more than :data:`LEAST_ROWS` rows are outside it; how many segments were built.
+    """Bring the index up to date with that of the words; how many segments were built.
 
-    What was built before an error is there the next time. Raises ``OSError`` where a file was merged into another one
-    meanwhile.
+    Both have segments over the same files, since files are merged only where the same segments of all indexes know
+    them. What was built before an error is there the next time. Raises ``OSError`` where a file was merged into another
+    one meanwhile.
     """
     if any(index.name == NAME and index.index_type != KIND for index in dataset.describe_indices()):
         # Made by another version, whose segments are of another kind. To build all of it takes 10 µs a row.
         dataset.drop_index(NAME)
     rows = rows_of_files(dataset)
-    new = new_files(dataset, COLUMN)
-    if sum(new.values()) <= LEAST_ROWS:
+    if sum(rows.values()) <= LEAST_ROWS:
         return 0
-    again = {file for segment in unfinished(dataset, COLUMN, SEGMENT_ROWS) for file in segment.fragment_ids}
-    groups = _grouped(sorted(new.keys() | (again & rows.keys())), rows)
-    for files in groups:
+    there = segments(dataset, COLUMN)
+    wanted = [files for known in segments(dataset, SEARCHED) for files in _grouped(known, rows)]
+    missing = [files for files in wanted if files not in there]
+    for files in missing:
         # In place of the segments that know some of these files. Each starts from the version that the one before made.
         segment = dataset.create_index_uncommitted(
             COLUMN, KIND, name=NAME, metric="cosine", replace=True, num_partitions=1, fragment_ids=files
         )
         dataset.commit_existing_index_segments(NAME, COLUMN, [segment])
-    return len(groups)
+    return len(missing)
 
 
 def drop(dataset: LanceDataset) -> None:
@@ -54,7 +56,7 @@ def drop(dataset: LanceDataset) -> None:
 
 
 def _grouped(files: Iterable[int], rows: Mapping[int, int]) -> list[list[int]]:
-    """The files in groups of at most :data:`SEGMENT_ROWS` rows, or of one file."""
+    """The files in groups of at most :data:`SEGMENT_ROWS` rows, or of one file: a purge makes one segment of all."""
     groups: list[list[int]] = []
     total = SEGMENT_ROWS
     for file in files:
