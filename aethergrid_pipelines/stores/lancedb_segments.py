@@ -60,14 +60,18 @@ def compact(dataset: LanceDataset) -> None:
 
 
 def index_new_rows(dataset: LanceDataset) -> None:
-    """Bring every index up to date but that of the vectors."""
+    """Bring every index up to date with this version of the table but that of the vectors."""
     names = {index.field_names[0]: index.name for index in dataset.describe_indices()}
     words, scalars = names.keys() & {SEARCHED}, names.keys() - {SEARCHED, "vector"}
+    version = dataset.version
     for columns, most in ((words, SEGMENT_ROWS), (scalars, SCALAR_SEGMENT_ROWS)):
         if columns:
-            merged = _unfinished(dataset, min(columns), most)
+            # What somebody writes meanwhile is left to the next time: files that only some indexes know are not merged
+            # with any others.
+            before = dataset.checkout_version(version)
+            merged = _unfinished(before, min(columns), most)
             together = sorted(names[column] for column in columns)
-            dataset.optimize.optimize_indices(num_indices_to_merge=merged, index_names=together)
+            before.optimize.optimize_indices(num_indices_to_merge=merged, index_names=together)
 
 
 def rows_of_files(dataset: LanceDataset) -> dict[int, int]:

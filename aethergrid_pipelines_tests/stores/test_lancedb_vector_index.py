@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from lance import LanceDataset
+from lance.dataset import DatasetOptimizer
 
 from aethergrid_pipelines.stores import lancedb_segments, lancedb_upkeep, lancedb_vector_index
 from aethergrid_pipelines.stores.lancedb_vectors import LanceVectorStore
@@ -132,6 +133,27 @@ def test_there_is_a_file_for_each_segment(store: LanceVectorStore) -> None:
         store.refresh("Fragments")
     # Where a segment of the scalar indexes ends within one of the others, there is another one.
     assert store.optimise("Fragments").after["data_files"] <= len(segments(store)) + 2
+
+
+def test_what_is_written_while_indexes_are_built_waits_for_all_of_them(
+    store: LanceVectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optimise: Any = DatasetOptimizer.optimize_indices
+    written = iter(range(100, 120))
+
+    def beside_a_writer(optimizer: DatasetOptimizer, **options: Any) -> None:
+        store.upsert("Fragments", [FRAGMENTS[next(written)]])
+        optimise(optimizer, **options)
+
+    monkeypatch.setattr(DatasetOptimizer, "optimize_indices", beside_a_writer)
+    store.upsert("Fragments", FRAGMENTS[:100])
+    assert store.refresh("Fragments")
+    dataset = store._tables.dataset(store._catalog.resolve("Fragments"))
+    indexed = [column for index in dataset.describe_indices() for column in index.field_names]
+    assert len(indexed) == 11
+    for column in indexed:
+        assert lancedb_segments.new_files(dataset, column) == {1: 1, 2: 1}
+    assert_finds_the_nearest(store, 102)
 
 
 def test_a_small_table_has_none(store: LanceVectorStore) -> None:
