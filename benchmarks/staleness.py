@@ -220,7 +220,7 @@ def measure(sizes: list[int], store: str, queries: int, keep: Path | None) -> di
         for end in ends:
             at = -(-10 * end // whole) - 1
             history.grow(end, tenths[at])
-            if end * 10 % whole == 0:
+            if end == whole * (at + 1) // 10:
                 besides.append(beside(store))
                 tell({"tenth": at + 1, **tenths[at].figures(), **of_beside(besides[at])})
             if end in sizes:
