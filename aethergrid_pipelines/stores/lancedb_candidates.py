@@ -31,9 +31,9 @@ at least so many. Among a million fragments this finds all of the 100 nearest, a
 than are asked for, which takes 2 ms less."""
 
 READ_AT_ONCE = 400_000
-"""Up to so many rows all columns of the candidates are read at once. Among a million, in a hundred files, that takes 57
-ms of the clock and 95 of the processor, and first those of ranking, then the others of ten rows 42 and 66 together;
-among 20,000 it takes 3 ms less than both."""
+"""Up to so many rows all columns of the candidates are read at once. Among a million that takes 45 ms of the clock and
+70 of the processor, and first those of ranking, then the others of ten rows 30 and 42 together; among 20,000 it takes 3
+ms less than both."""
 
 
 @dataclass(frozen=True, slots=True)
