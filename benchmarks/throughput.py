@@ -106,11 +106,17 @@ def measure(messages: int) -> dict[str, Any]:
 
 
 def warm_up(home: Home) -> None:
-    """Load model, labels and index code, and make the stores, which a resident process does once."""
+    """Load model, labels, readers and index code, and make the stores, which a resident process does once."""
+    from aethergrid_pipelines.demo import import_files
+    from aethergrid_pipelines.flow.engine import materialise_all
     from aethergrid_pipelines.flow.index import ensure_collection
     from aethergrid_pipelines.flow.labels import open_enricher
+    from aethergrid_pipelines.flow.scope import Scope
     from aethergrid_pipelines.records.flow import Chunk
 
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as empty:
+        import_files(home.stores, [empty.name])
+    materialise_all(home.stores, Scope(), run_id="warm-up")
     chunk: dict[str, Any] = {"text": "Something in plain English, long enough for a language to be recognised."}
     vector = home.stores.embedder.embed_query(chunk["text"])
     open_enricher(home.stores).enrich([Chunk.model_construct(**chunk)], vector[None])

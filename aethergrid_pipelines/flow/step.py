@@ -138,8 +138,11 @@ def read_rows(stores: Stores, table: Table, conversation_ids: Sequence[str], *or
     found: dict[str, list[Row]] = {conversation: [] for conversation in conversation_ids}
     with stores.catalog.reading() as connection:
         for page in pages(conversation_ids):
-            for row in connection.execute(_rows(table, order), {"ids": page}).mappings():
-                found[row["conversation_id"]].append(dict(row))
+            result = connection.execute(_rows(table, order), {"ids": page})
+            names = tuple(result.keys())
+            for values in result.all():
+                row = dict(zip(names, values, strict=True))
+                found[row["conversation_id"]].append(row)
     return found
 
 

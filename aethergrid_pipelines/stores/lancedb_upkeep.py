@@ -89,15 +89,10 @@ def _wants_refresh(dataset: LanceDataset) -> bool:
     return len(new) > DATA_FILES or sum(new.values()) > UNINDEXED_ROWS
 
 
-def _unindexed(table: Table) -> int:
-    """How many rows the indexes do not know yet, those of the vectors aside."""
-    others = [index for index in table.list_indices() if index.columns != [lancedb_vector_index.COLUMN]]
-    return max((index.num_unindexed_rows or 0 for index in others), default=0)
-
-
-def _unindexed_vectors(table: Table) -> int:
-    mine = [index for index in table.list_indices() if index.columns == [lancedb_vector_index.COLUMN]]
-    return max((index.num_unindexed_rows or 0 for index in mine), default=table.count_rows())
+def _unindexed(table: Table, *, of_vectors: bool = False) -> int:
+    """How many rows the index of the vectors does not know yet, or one of the others."""
+    indexes = [one for one in table.list_indices() if (one.columns == [lancedb_vector_index.COLUMN]) == of_vectors]
+    return max((one.num_unindexed_rows or 0 for one in indexes), default=table.count_rows())
 
 
 def _refresh(tables: LanceTables, entry: CollectionEntry) -> list[str]:
@@ -139,7 +134,7 @@ def _figures(tables: LanceTables, entry: CollectionEntry) -> dict[str, float]:
         "versions": len(table.list_versions()),
         "data_files": stats["fragment_stats"]["num_fragments"],
         "unindexed_rows": _unindexed(table),
-        "unindexed_vectors": _unindexed_vectors(table),
+        "unindexed_vectors": _unindexed(table, of_vectors=True),
         "index_segments": max((index.num_segments or 1 for index in table.list_indices()), default=0),
     }
 

@@ -24,13 +24,17 @@ def surroundings(vectors: NDArray[np.float32], sessions: Sequence[int]) -> list[
     A mean is written as base64 of one signed byte for each dimension, scaled to its largest component: at 384
     dimensions 512 characters, whose cosine to the exact mean is above 0.9999. Only its direction counts.
     """
-    mean = vectors.astype(np.float32).copy()
+    vectors = np.asarray(vectors, np.float32)
+    mean = vectors.copy()
     session = np.asarray(sessions)
     for distance in range(1, min(REACH, len(vectors) - 1) + 1):
-        together = (session[distance:] == session[:-distance])[:, None]
+        before, after = vectors[:-distance], vectors[distance:]
+        together = session[distance:] == session[:-distance]
+        if not together.all():
+            before, after = before * together[:, None], after * together[:, None]
         weight = DECAY ** (distance - 1)
-        mean[distance:] += BEFORE * weight * together * vectors[:-distance]
-        mean[:-distance] += AFTER * weight * together * vectors[distance:]
+        mean[distance:] += BEFORE * weight * before
+        mean[:-distance] += AFTER * weight * after
     largest = np.maximum(np.abs(mean).max(axis=1, initial=0.0, keepdims=True), 1e-12)
     quantised = np.rint(mean / largest * _SCALE).astype(np.int8)
     return [base64.b64encode(row.tobytes()).decode("ascii") for row in quantised]

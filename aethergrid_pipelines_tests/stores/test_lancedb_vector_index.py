@@ -97,12 +97,14 @@ def test_merging_files_keeps_every_row_as_it_is(
         first += size
     store.delete("Fragments", [FRAGMENTS[at].id for at in range(0, first, 7)])
     left = {at for at in range(first) if at % 7}
+    identifiers = [FRAGMENTS[at].id for at in range(first)]
+    before = {one.ordinal: one for one in store.fetch("Fragments", identifiers, with_vectors=True)}
     report = store.optimise("Fragments")
     assert report.before["data_files"] == 8
     assert report.after["data_files"] == 1
-    found = store.fetch("Fragments", [FRAGMENTS[at].id for at in range(first)], with_vectors=True)
-    assert {one.ordinal for one in found} == left
-    assert found == store.fetch("Fragments", [one.id for one in found], with_vectors=True)
+    found = store.fetch("Fragments", identifiers, with_vectors=True)
+    assert before.keys() == left
+    assert {one.ordinal: one for one in found} == before
     for one in found:
         assert one.vector == pytest.approx(FRAGMENTS[one.ordinal].vector)
         assert one.content == FRAGMENTS[one.ordinal].content
