@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Table
 
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.scope import Stale
-from aethergrid_pipelines.flow.step import CatalogStep, Made, read_rows
+from aethergrid_pipelines.flow.step import CatalogStep, Made, input_rows
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.flow import CleanedMessage
 from aethergrid_pipelines.records.tables import ChunkRow, CleanedMessageRow, table_of
@@ -23,13 +24,13 @@ class ChunkStep(CatalogStep):
 
         return f"{CHUNK_VERSION}:{stores.embedder.tokenizer.name}:{stores.embedder.window}"
 
-    def transform(self, stores: Stores, batch: Sequence[Stale]) -> dict[str, Made]:
+    def transform(self, stores: Stores, batch: Sequence[Stale], handed: HandedOn) -> dict[str, Made]:
         from aethergrid_pipelines.transform.chunk import chunk
 
         source: Table = table_of(CleanedMessageRow)
-        ids = [item.conversation_id for item in batch]
         made = {}
-        for conversation, rows in read_rows(stores, source, ids, "timestamp", "position", "id").items():
+        cleaned = input_rows(stores, handed, self.upstream, source, batch, "timestamp", "position", "id")
+        for conversation, rows in cleaned.items():
             messages = [CleanedMessage.model_construct(**row) for row in rows]
             chunks = chunk(messages, stores.embedder.tokenizer, stores.embedder.window)
             made[conversation] = Made(

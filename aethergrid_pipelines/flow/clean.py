@@ -5,6 +5,7 @@ from itertools import groupby
 
 from sqlalchemy import Table
 
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.scope import Stale
 from aethergrid_pipelines.flow.step import CatalogStep, Made
 from aethergrid_pipelines.flow.stores import Stores
@@ -23,7 +24,7 @@ class CleanStep(CatalogStep):
 
         return CLEAN_VERSION
 
-    def transform(self, stores: Stores, batch: Sequence[Stale]) -> dict[str, Made]:
+    def transform(self, stores: Stores, batch: Sequence[Stale], handed: HandedOn) -> dict[str, Made]:
         from aethergrid_pipelines.transform.clean import clean
 
         made = {item.conversation_id: Made([]) for item in batch}

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Table, and_, delete, exists, select
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.scope import Output, Stale, StepReport
-from aethergrid_pipelines.flow.step import ChainedStep, Row, read_rows
+from aethergrid_pipelines.flow.step import ChainedStep, Row, input_rows
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ChunkEmbedding, ChunkRow, Vector, table_of
 from aethergrid_pipelines.stores.bulk_insert import insert_rows
@@ -41,8 +42,8 @@ class EmbedStep(ChainedStep):
     def code_version(self, stores: Stores) -> str:
         return f"{EMBED_VERSION}:{stores.embedder.name}"
 
-    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
-        chunks = read_rows(stores, _chunks, [item.conversation_id for item in batch], "ordinal")
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str, handed: HandedOn) -> None:
+        chunks = input_rows(stores, handed, self.upstream, _chunks, batch, "ordinal")
         texts = {row["sha256"]: row for rows in chunks.values() for row in rows}
         with stores.in_flight.turn:
             # In this order: what is written between the two looks is in the catalog by the second one.
@@ -69,20 +70,23 @@ class EmbedStep(ChainedStep):
             current -= self._without_vector(stores, connection, chunks, vectors)
             rows = {conversation: chunks[conversation] for conversation in sorted(current)}
             written = self._write(stores, connection, rows, vectors)
+            outputs = {
+                item.conversation_id: Output(
+                    state.digest(item.input_version, self.code_version(stores)), len(chunks[item.conversation_id])
+                )
+                for item in batch
+                if item.conversation_id in current
+            }
             state.record(
                 connection,
                 step=self.name,
                 code_version=self.code_version(stores),
                 run_id=run_id,
                 batch=batch,
-                outputs={
-                    item.conversation_id: Output(
-                        state.digest(item.input_version, self.code_version(stores)), len(chunks[item.conversation_id])
-                    )
-                    for item in batch
-                    if item.conversation_id in current
-                },
+                outputs=outputs,
             )
+        handed.give(self.name, outputs, rows)
+        handed.vectors.update(vectors)
         report.processed += len(current)
         report.postponed += len(batch) - len(current) - len(failed)
         report.rows += sum(len(found) for found in rows.values())
@@ -172,17 +176,19 @@ class EmbedStep(ChainedStep):
         return set(new)
 
 
-def read_vectors(stores: Stores, sha256s: Collection[str]) -> "dict[str, NDArray[np.float32]]":
-    """The vectors of the current embedder by hash; each of shape (dimension,)."""
+def input_vectors(stores: Stores, handed: HandedOn, sha256s: Collection[str]) -> "dict[str, NDArray[np.float32]]":
+    """The vectors of the current embedder by hash, each of shape (dimension,): those that were embedded just now from
+    what that step handed on, the others from the catalog."""
     import numpy as np
 
-    found = {}
-    query = select(_vectors.c.sha256, _vectors.c.vector).where(_vectors.c.embedder == stores.embedder.name)
-    with stores.catalog.reading() as connection:
-        for page in pages(sha256s):
-            for row in connection.execute(query.where(_vectors.c.sha256.in_(page))):
-                found[row.sha256] = np.frombuffer(row.vector, dtype="<f4")
-    return found
+    found = {sha256: vector for sha256 in sha256s if (vector := handed.vectors.get(sha256)) is not None}
+    if missing := [sha256 for sha256 in sha256s if sha256 not in found]:
+        query = select(_vectors.c.sha256, _vectors.c.vector).where(_vectors.c.embedder == stores.embedder.name)
+        with stores.catalog.reading() as connection:
+            for page in pages(missing):
+                rows = connection.execute(query.where(_vectors.c.sha256.in_(page))).all()
+                found.update((row.sha256, row.vector) for row in rows)
+    return {sha256: np.frombuffer(vector, dtype="<f4") for sha256, vector in found.items()}
 
 
 def _present(connection: Connection, embedder: str, sha256s: Collection[str]) -> set[str]:

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import chain, islice
 
 from aethergrid_pipelines.flow.batches import by_rows, pages, tapered
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.promotion import promote
 from aethergrid_pipelines.flow.scope import Scope, Stale, StepReport
 from aethergrid_pipelines.flow.step import Step
@@ -97,9 +98,10 @@ def _rows(stores: Stores) -> int:
 def _through(stores: Stores, steps: Sequence[Step], batch: list[Stale], *, run_id: str) -> list[StepReport]:
     """Take a batch through the first of these steps and, as far as it became stale for them, through the others."""
     first, *others = steps
+    handed = HandedOn()
     report = StepReport(first.name)
     with report.timed():
-        first.run(stores, batch, report, run_id=run_id)
+        first.run(stores, batch, report, run_id=run_id, handed=handed)
     report.days.update(item.day for item in batch)
     reports = [report]
     scope = Scope.conversations([item.conversation_id for item in batch])
@@ -108,7 +110,7 @@ def _through(stores: Stores, steps: Sequence[Step], batch: list[Stale], *, run_i
         with report.timed():
             # Long messages make many chunks: what was one batch before may be several now.
             for part in by_rows(step.stale(stores, scope), WORKERS * _rows(stores)):
-                step.run(stores, part, report, run_id=run_id)
+                step.run(stores, part, report, run_id=run_id, handed=handed)
                 report.days.update(item.day for item in part)
         reports.append(report)
     _keep_what_is_loaded()

@@ -9,11 +9,12 @@ from sqlalchemy import Row as SqlRow
 
 from aethergrid_pipelines.flow import index_version, state
 from aethergrid_pipelines.flow.batches import pages
-from aethergrid_pipelines.flow.embed import EmbedStep, read_vectors
+from aethergrid_pipelines.flow.embed import EmbedStep, input_vectors
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.index import collection_name, ensure_collection
 from aethergrid_pipelines.flow.labels import open_enricher
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
-from aethergrid_pipelines.flow.step import ChainedStep, Row, read_rows
+from aethergrid_pipelines.flow.step import ChainedStep, Row, input_rows
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.flow import Chunk, Fragment
 from aethergrid_pipelines.records.tables import ChunkRow, ConversationRow, FragmentRow, table_of
@@ -53,9 +54,9 @@ class FragmentStep(ChainedStep):
         collection = collection_name(stores)
         return f"{FRAGMENT_VERSION}:{ANALYSIS_VERSION}:{ENRICH_VERSION}:{collection}"
 
-    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str, handed: HandedOn) -> None:
         collection = ensure_collection(stores)
-        fragments = self._build(stores, batch, run_id)
+        fragments = self._build(stores, batch, run_id, handed)
         with stores.catalog.locked(fragment_locks({item.day for item in batch})):
             with stores.catalog.writing() as connection:
                 current = state.unchanged(connection, self.upstream, batch) & fragments.keys()
@@ -104,7 +105,9 @@ class FragmentStep(ChainedStep):
                     index_version.change(connection)
         return len(rows)
 
-    def _build(self, stores: Stores, batch: Sequence[Stale], run_id: str) -> dict[str, list[Fragment]]:
+    def _build(
+        self, stores: Stores, batch: Sequence[Stale], run_id: str, handed: HandedOn
+    ) -> dict[str, list[Fragment]]:
         """The fragments of each conversation. One that lacks a vector is left out, and will be embedded again."""
         import numpy as np
 
@@ -112,8 +115,8 @@ class FragmentStep(ChainedStep):
 
         ids = [item.conversation_id for item in batch]
         headers = _read_headers(stores, ids)
-        chunks = read_rows(stores, _chunks, ids, "ordinal")
-        vectors = read_vectors(stores, {row["sha256"] for rows in chunks.values() for row in rows})
+        chunks = input_rows(stores, handed, self.upstream, _chunks, batch, "ordinal")
+        vectors = input_vectors(stores, handed, {row["sha256"] for rows in chunks.values() for row in rows})
         incomplete = {
             conversation for conversation, rows in chunks.items() if any(row["sha256"] not in vectors for row in rows)
         }

@@ -6,6 +6,7 @@ from sqlalchemy import Table, delete
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ConversationRow, table_of
@@ -47,7 +48,7 @@ class RawStep:
                 elsewhere = {found.conversation.id for found in stores.conversations.states(ids=page)}
                 yield from (conversation for conversation in page if conversation not in elsewhere)
 
-    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str, handed: HandedOn) -> None:
         ids = [item.conversation_id for item in batch]
         with stores.catalog.locked([RECORDING_LOCK]):
             found = {item.conversation.id: item for item in stores.conversations.states(ids=ids)}

@@ -10,6 +10,7 @@ from sqlalchemy import Select, Table, bindparam, delete, select
 
 from aethergrid_pipelines.flow import state
 from aethergrid_pipelines.flow.batches import pages
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.scope import Output, Scope, Stale, StepReport
 from aethergrid_pipelines.flow.stores import Stores
 from aethergrid_pipelines.records.tables import ConversationRow, table_of
@@ -36,8 +37,9 @@ class Step(Protocol):
         """What has to be erased."""
         ...
 
-    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
-        """Process a batch and record what was made of it."""
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str, handed: HandedOn) -> None:
+        """Process a batch and record what was made of it. ``handed`` has what the steps before made of it just now,
+        and gets what the next one needs."""
         ...
 
     def erase(self, stores: Stores, conversation_ids: Sequence[str]) -> int:
@@ -81,11 +83,11 @@ class CatalogStep(ChainedStep):
     table: Table
 
     @abstractmethod
-    def transform(self, stores: Stores, batch: Sequence[Stale]) -> dict[str, Made]:
+    def transform(self, stores: Stores, batch: Sequence[Stale], handed: HandedOn) -> dict[str, Made]:
         """The rows of each conversation of the batch (also where there are none)."""
 
-    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str) -> None:
-        made = self.transform(stores, batch)
+    def run(self, stores: Stores, batch: Sequence[Stale], report: StepReport, *, run_id: str, handed: HandedOn) -> None:
+        made = self.transform(stores, batch, handed)
         headers = header_versions(stores, [item.conversation_id for item in batch])
         with stores.catalog.writing(durable=False) as connection:
             current = state.unchanged(connection, self.upstream, batch)
@@ -107,6 +109,7 @@ class CatalogStep(ChainedStep):
                 batch=batch,
                 outputs=outputs,
             )
+        handed.give(self.name, outputs, {conversation: made[conversation].rows for conversation in current})
         report.processed += len(current)
         report.postponed += len(batch) - len(current)
         report.rows += len(rows)
@@ -133,9 +136,22 @@ def header_versions(stores: Stores, conversation_ids: Sequence[str]) -> dict[str
     return found
 
 
+def input_rows(
+    stores: Stores, handed: HandedOn, upstream: str, table: Table, batch: Sequence[Stale], *order: str
+) -> dict[str, list[Row]]:
+    """The rows of each conversation of a batch, as :func:`read_rows` gives them: those that the step before has just
+    made from what it handed on, the others from its table."""
+    there = handed.take(upstream, batch, order)
+    ids = [item.conversation_id for item in batch]
+    read = read_rows(stores, table, [conversation for conversation in ids if conversation not in there], *order)
+    return {conversation: there[conversation] if conversation in there else read[conversation] for conversation in ids}
+
+
 def read_rows(stores: Stores, table: Table, conversation_ids: Sequence[str], *order: str) -> dict[str, list[Row]]:
     """The rows of each conversation in a table, ordered by these columns; conversations without rows are present."""
     found: dict[str, list[Row]] = {conversation: [] for conversation in conversation_ids}
+    if not found:
+        return found
     with stores.catalog.reading() as connection:
         for page in pages(conversation_ids):
             result = connection.execute(_rows(table, order), {"ids": page})

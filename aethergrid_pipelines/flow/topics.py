@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Table, select
 
 from aethergrid_pipelines.flow.batches import pages
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.index import collection_name
 from aethergrid_pipelines.flow.scope import Stale
 from aethergrid_pipelines.flow.step import CatalogStep, Made, Row
@@ -27,7 +28,7 @@ class TopicStep(CatalogStep):
 
         return TOPICS_VERSION
 
-    def transform(self, stores: Stores, batch: Sequence[Stale]) -> dict[str, Made]:
+    def transform(self, stores: Stores, batch: Sequence[Stale], handed: HandedOn) -> dict[str, Made]:
         from aethergrid_pipelines.transform.topics import topic_stats
 
         ledger: Table = table_of(FragmentRow)

@@ -7,6 +7,7 @@ the sum of three scores that a store gives.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
@@ -60,18 +61,21 @@ def _counts(texts: Sequence[str], column: dict[str, int]) -> tuple[Matrix, Matri
     Texts are terms joined by single spaces, and few of them are asked for, so they are looked for in one pass over all
     texts: less than half of what splitting them takes.
     """
-    lengths = np.array([text.count(" ") + 1 if text else 0 for text in texts], dtype=np.float64)
-    if not column:
-        return np.zeros((len(texts), 0)), lengths
     # A space before and after each text; two terms that follow each other share one, hence overlapping.
     written = [text.encode() for text in texts]
-    ends = np.cumsum([len(text) + 2 for text in written])
+    joined = b" %b " % b"  ".join(written)
+    sizes = np.array([len(text) + 2 for text in written])
+    ends = np.cumsum(sizes)
+    spaces = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord(" "))
+    lengths = (np.diff(np.searchsorted(spaces, ends), prepend=0) - 1) * (sizes > len("  "))
+    if not column:
+        return np.zeros((len(texts), 0)), lengths.astype(np.float64)
     sought = BytesAhoCorasick([f" {term} ".encode() for term in column], matchkind=MatchKind.Standard)
-    found = sought.find_matches_as_indexes(b" %b " % b"  ".join(written), overlapping=True)
-    matches = np.array(found, dtype=np.int64).reshape(-1, 3)
+    found = sought.find_matches_as_indexes(joined, overlapping=True)
+    matches = np.fromiter(chain.from_iterable(found), np.int64, 3 * len(found)).reshape(-1, 3)
     rows = np.searchsorted(ends, matches[:, 1], side="right")
     counts = np.bincount(rows * len(column) + matches[:, 0], minlength=len(texts) * len(column))
-    return counts.reshape(len(texts), len(column)).astype(np.float64), lengths
+    return counts.reshape(len(texts), len(column)).astype(np.float64), lengths.astype(np.float64)
 
 
 def _saturated(counts: Matrix, lengths: Matrix) -> Matrix:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+from aethergrid_pipelines.flow.handed_on import HandedOn
 from aethergrid_pipelines.flow.raw import RawStep
 from aethergrid_pipelines.flow.scope import Scope, Stale, StepReport
 from aethergrid_pipelines.flow.stores import Stores
@@ -26,7 +27,7 @@ def test_two_that_record_the_same_conversations_at_once_record_each_once(stores:
 
             def record(opened: Stores, batch: list[Stale] = batch, met: Barrier = met) -> None:
                 met.wait()
-                RawStep().run(opened, batch, StepReport("raw_conversations"), run_id="both")
+                RawStep().run(opened, batch, StepReport("raw_conversations"), run_id="both", handed=HandedOn())
 
             assert len(batch) == len(names)
             for done in [threads.submit(record, opened) for opened in (stores, other)]:
