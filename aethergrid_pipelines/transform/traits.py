@@ -25,7 +25,8 @@ _PAST = (
     r"|taught|caught|brought|kept|left|hit|was|were"
 )
 _FIRST_PERSON = re.compile(r"\b(?:I|I'm|I've|I'd|my|My|we|We|our|Our)\b")
-_EVENT = re.compile(rf"\b(?:I|we|We)(?:'ve|'d)?(?: (?:have|had|also|just|recently|even|finally))*+ (?:{_PAST})\b")
+_BEFORE_PAST = " (?:have|had|also|just|recently|even|finally)"
+_EVENT = re.compile(rf"\b(?:I|we|We)(?:'ve|'d)?(?:{_BEFORE_PAST})*(?!{_BEFORE_PAST}) (?:{_PAST})\b")
 # These read small letters: ignoring case takes three times as long.
 _TIME = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|recently|since"
