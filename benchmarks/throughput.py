@@ -2,39 +2,42 @@
 
     python -m benchmarks.throughput [--messages N] [--runs N] [--json]
 
-Generated messages are imported from a file and go through the six steps, with the local embedder on every core. While
-one batch is embedded, the rest is done to another, so no clock inside the flow can tell the two apart. The embedding's
-own time is therefore taken afterwards, on the same chunks, in rounds: a bare onnxruntime session of the same nodes and
-weights (chunks tokenised beforehand, one a call, longest first, as many threads, nothing around it), then ``embed()``,
-which tokenises; nothing else runs meanwhile. All figures are of one run:
+Generated messages are imported from a file and go through the six steps, with the local embedder on every core, in a
+process of their own. While one batch is embedded, the rest is done to another, so no clock inside the flow can tell the
+two apart. So that process is stopped every second and a half, and meanwhile the embedding alone is timed, on the next
+of the same chunks: a bare onnxruntime session of the same nodes and weights (chunks tokenised beforehand, one a call,
+longest first, as many threads, nothing around it), then ``embed()``, which tokenises. What neighbours take from the
+machine they take from all three alike. The clock of the flow is that of the time in which it is not stopped:
 
-* ``rest_to_embedding`` < 0.25: the clock from the file to the last step, less that of ``embed()`` alone on the same
-  chunks, to the latter;
+* ``rest_to_embedding`` < 0.25: the clock from the file to the last step, less that of ``embed()`` for as many tokens,
+  to the latter;
 * ``end_to_end_to_bare`` >= 0.85: tokens/s from the file to the last step, to those of the bare session;
 * ``embed_to_bare`` >= 0.90: the rate of ``embed()`` to that of the bare session, the median of the rounds.
 
 ``rest_to_embedding, processor`` is the first one in processor seconds, those of the embedding divided by its threads,
-and ``end_to_end_to_bare, processor`` the second one; other work on the machine disturbs these less. They say nothing of
-time in which a core is idle.
+and ``end_to_end_to_bare, processor`` the second one. They say nothing of time in which a core is idle.
 
-With ``--runs`` all of this several times, one after the other, and the median of each figure: where neighbours use
-the machine's memory as well, the flow and the session that follows it do not meet the same ones.
+With ``--runs`` all of this several times, one after the other, and the median of each figure.
 """
 
 import argparse
 import json
+import select
+import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from operator import sub
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from aethergrid_pipelines.embedders.protocol import Embedder
 from benchmarks.generate import first_messages, write
 from benchmarks.home import Home, fresh_home
 
@@ -45,8 +48,13 @@ if TYPE_CHECKING:
     from aethergrid_pipelines.embedders.local import LocalEmbedder
 
 MESSAGES = 3_000
+SLICE = 1.5
+"""Seconds after which the flow is stopped for a round of the others."""
 ROUND = 500
-"""Chunks after which the bare session and ``embed()`` take turns, about as many as a batch of the flow has."""
+"""Chunks of a round, about as many as a batch of the flow has."""
+
+SPECIAL = 2
+"""Tokens that the model wants around each text, and that nobody counts."""
 
 LIMITS = {
     "rest_to_embedding": "< 0.25",
@@ -59,8 +67,9 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Clock and processor seconds of the bare session and of ``embed()`` on the same chunks."""
+    """Tokens, and clock and processor seconds of the bare session and of ``embed()`` on the same chunks."""
 
+    tokens: int
     bare: float
     bare_processor: float
     embed: float
@@ -69,6 +78,69 @@ class Round:
 
 def measure(messages: int) -> dict[str, Any]:
     """The figures that ``--json`` prints; seconds unless named otherwise."""
+    with embedding_alone(messages) as rounds, own_process(messages) as flow:
+        total, measured, counts = in_turn(flow, rounds)
+    processor, tokens, threads = counts["processor"], counts["tokens"], usable_threads()
+    sums = [sum(values) for values in zip(*map(astuple, measured), strict=True)]
+    # What as many tokens as the flow's take.
+    bare, bare_processor, embed, embed_processor = (value * tokens / sums[0] for value in sums[1:])
+    return {
+        "messages": messages,
+        "tokens": tokens,
+        "seconds": round(total, 2),
+        "messages/s": round(messages / total, 1),
+        "tokens/s": round(tokens / total),
+        "embed() alone, tokens/s": round(tokens / embed),
+        "bare session, tokens/s": round(tokens / bare),
+        "rest_to_embedding": round((total - embed) / embed, 3),
+        "rest_to_embedding, processor": round((processor - embed_processor) / (embed_processor / threads), 3),
+        "end_to_end_to_bare": round(bare / total, 3),
+        "end_to_end_to_bare, processor": round(bare_processor / processor, 3),
+        "embed_to_bare": round(statistics.median(one.bare / one.embed for one in measured), 3),
+    }
+
+
+def in_turn(flow: "subprocess.Popen[str]", rounds: Iterator[Round]) -> tuple[float, list[Round], dict[str, Any]]:
+    """Let the flow go on, and stop it for each round: its seconds, the rounds, and what it says in the end."""
+    told, seconds = _pipe(flow.stdout), 0.0
+    measured: list[Round] = []
+    _pipe(flow.stdin).close()
+    while True:
+        started = time.perf_counter()
+        flow.send_signal(signal.SIGCONT)
+        ended, _, _ = select.select([told], [], [], SLICE)
+        if not ended:
+            flow.send_signal(signal.SIGSTOP)
+        seconds += time.perf_counter() - started
+        if ended:
+            return seconds, measured, json.loads(told.read())
+        measured.append(next(rounds))
+
+
+@contextmanager
+def own_process(messages: int) -> "Iterator[subprocess.Popen[str]]":
+    """The process of :func:`run_flow`, which waits for the end of its input."""
+    command = [sys.executable, "-m", "benchmarks.throughput", "--flow", "--messages", str(messages)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as flow:
+        try:
+            if _pipe(flow.stdout).readline() != READY:
+                raise SystemExit("the process of the flow ended before it began")
+            yield flow
+        finally:
+            flow.send_signal(signal.SIGCONT)
+            flow.terminate()
+
+
+READY = "ready\n"
+
+
+def _pipe(found: "IO[str] | None") -> "IO[str]":
+    assert found is not None
+    return found
+
+
+def run_flow(messages: int) -> None:
+    """Wait for the end of the input, then import and materialise; print the tokens and processor seconds."""
     from aethergrid_pipelines.demo import import_files
     from aethergrid_pipelines.flow.engine import materialise_all
     from aethergrid_pipelines.flow.scope import Scope
@@ -77,32 +149,16 @@ def measure(messages: int) -> dict[str, Any]:
         file = Path(folder) / "generated.jsonl"
         write(file, first_messages(messages))
         warm_up(home)
-        started, processor = time.perf_counter(), time.process_time()
+        print(READY, end="", flush=True)
+        sys.stdin.read()
+        processor = time.process_time()
         import_files(home.stores, [file])
-        seconds = {"import": time.perf_counter() - started}
         reports = materialise_all(home.stores, Scope(), run_id="throughput")
-        total, processor = time.perf_counter() - started, time.process_time() - processor
-        counts = next(report.counts for report in reports if report.step == "embeddings")
-        seconds |= {report.step: report.seconds for report in reports}
-        rounds = beside_bare(home, home.stores.embedder)
-    tokens, threads = counts["tokens"], usable_threads()
-    bare, embed = sum(one.bare for one in rounds), sum(one.embed for one in rounds)
-    embed_processor = sum(one.embed_processor for one in rounds)
-    return {
-        "messages": messages,
-        "tokens": tokens,
-        "seconds": round(total, 2),
-        "messages/s": round(messages / total, 1),
-        "tokens/s": round(tokens / total),
-        **{f"{name}, seconds": round(value, 2) for name, value in seconds.items()},
-        "embed() alone, tokens/s": round(tokens / embed),
-        "bare session, tokens/s": round(tokens / bare),
-        "rest_to_embedding": round((total - embed) / embed, 3),
-        "rest_to_embedding, processor": round((processor - embed_processor) / (embed_processor / threads), 3),
-        "end_to_end_to_bare": round(bare / total, 3),
-        "end_to_end_to_bare, processor": round(sum(one.bare_processor for one in rounds) / processor, 3),
-        "embed_to_bare": round(statistics.median(one.bare / one.embed for one in rounds), 3),
-    }
+        processor = time.process_time() - processor
+        tokens = next(report.counts["tokens"] for report in reports if report.step == "embeddings")
+        print(json.dumps({"tokens": tokens, "processor": processor}), flush=True)
+        # The clock of the other process stops here, and not after the folder was removed.
+        sys.stdout.close()
 
 
 def warm_up(home: Home) -> None:
@@ -133,36 +189,53 @@ def usable_threads() -> int:
     return load_settings().embedding_threads or usable_cores()
 
 
-def beside_bare(home: Home, embedder: Embedder) -> list[Round]:
-    """The bare session and ``embed()`` in turn on the chunks of the home."""
+@contextmanager
+def embedding_alone(messages: int) -> Iterator[Iterator[Round]]:
+    """Rounds without end of the bare session and ``embed()`` in turn, on the chunks of these messages."""
     from aethergrid_pipelines.embedders.local import LocalEmbedder
 
-    if not isinstance(embedder, LocalEmbedder):
-        raise TypeError(f"{embedder.name} is not the local embedder")
-    texts = chunk_texts(home)
-    bare = BareSession(embedder)
-    rounds = []
-    for start in range(0, len(texts), ROUND):
-        part = texts[start : start + ROUND]
-        inputs = bare.inputs(part)
-        first = time.perf_counter(), time.process_time()
-        bare.run(inputs)
-        between = time.perf_counter(), time.process_time()
-        embedder.embed(part)
-        last = time.perf_counter(), time.process_time()
-        rounds.append(Round(*map(sub, between, first), *map(sub, last, between)))
-    bare.close()
-    return rounds
+    with fresh_home() as home:
+        embedder = home.stores.embedder
+        if not isinstance(embedder, LocalEmbedder):
+            raise TypeError(f"{embedder.name} is not the local embedder")
+        texts = chunk_texts(home, messages)
+        embedder.embed(texts[:1])
+        bare = BareSession(embedder)
+        yield _rounds(texts, bare, embedder)
+        bare.close()
 
 
-def chunk_texts(home: Home) -> list[str]:
-    """What the embedder saw, in the flow's order."""
+def _rounds(texts: Sequence[str], bare: "BareSession", embedder: "LocalEmbedder") -> Iterator[Round]:
+    while True:
+        for start in range(0, len(texts), ROUND):
+            part = texts[start : start + ROUND]
+            inputs = bare.inputs(part)
+            first = time.perf_counter(), time.process_time()
+            bare.run(inputs)
+            between = time.perf_counter(), time.process_time()
+            embedder.embed(part)
+            last = time.perf_counter(), time.process_time()
+            tokens = sum(len(one) - SPECIAL for one in inputs)
+            yield Round(tokens, *map(sub, between, first), *map(sub, last, between))
+
+
+def chunk_texts(home: Home, messages: int) -> list[str]:
+    """What the embedder sees of these messages, in the flow's order."""
     from sqlalchemy import select
 
+    from aethergrid_pipelines.demo import import_files
+    from aethergrid_pipelines.flow.engine import materialise
+    from aethergrid_pipelines.flow.scope import Scope
+    from aethergrid_pipelines.flow.steps import CHAIN
     from aethergrid_pipelines.records.flow import Chunk
     from aethergrid_pipelines.records.tables import ChunkRow, table_of
     from aethergrid_pipelines.transform.chunk import embedded_text
 
+    file = home.folder / "generated.jsonl"
+    write(file, first_messages(messages))
+    import_files(home.stores, [file])
+    for step in CHAIN[: [step.name for step in CHAIN].index("embeddings")]:
+        materialise(home.stores, step, Scope(), run_id="throughput")
     chunks = table_of(ChunkRow)
     with home.stores.catalog.reading() as connection:
         rows = connection.execute(select(chunks).order_by(chunks.c.conversation_id, chunks.c.ordinal)).mappings()
@@ -222,7 +295,11 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=MESSAGES)
     parser.add_argument("--runs", type=int, default=1, help="measure so often, each in a home of its own")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    parser.add_argument("--flow", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.flow:
+        run_flow(options.messages)
+        return
     runs = [measure(options.messages) for _ in range(options.runs)]
     figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     if options.json:
