@@ -113,7 +113,7 @@ def in_turn(flow: "subprocess.Popen[str]", rounds: Iterator[Round]) -> tuple[flo
             flow.send_signal(signal.SIGSTOP)
         seconds += time.perf_counter() - started
         if ended:
-            return seconds, measured, json.loads(told.read())
+            return seconds, measured or [next(rounds)], json.loads(told.read())
         measured.append(next(rounds))
 
 
@@ -122,13 +122,15 @@ def own_process(messages: int) -> "Iterator[subprocess.Popen[str]]":
     """The process of :func:`run_flow`, which waits for the end of its input."""
     command = [sys.executable, "-m", "benchmarks.throughput", "--flow", "--messages", str(messages)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as flow:
+        if _pipe(flow.stdout).readline() != READY:
+            raise SystemExit("the process of the flow ended before it began")
         try:
-            if _pipe(flow.stdout).readline() != READY:
-                raise SystemExit("the process of the flow ended before it began")
             yield flow
-        finally:
+        except BaseException:
+            # It removes its folder then.
+            flow.send_signal(signal.SIGINT)
             flow.send_signal(signal.SIGCONT)
-            flow.terminate()
+            raise
 
 
 READY = "ready\n"
