@@ -14,6 +14,7 @@ from aethergrid_pipelines.query.search import Search
 from aethergrid_pipelines.settings import Settings, load_settings
 
 SERVERS = ("POSTGRES_URL", "MONGODB_URL", "WEAVIATE_URL", "REDIS_URL", "EMBEDDING_MODEL", "VECTOR_DIMENSIONS")
+HOME = ("AETHERGRID_HOME", "AETHERGRID_MODELS")
 
 
 @dataclass(slots=True)
@@ -65,9 +66,10 @@ def fresh_home(
 def opened_home(
     folder: Path, models: Path, *, embedder: Embedder | None = None, variables: Mapping[str, str] | None = None
 ) -> Iterator[Home]:
-    """The home in a folder; what ``variables`` say ends with it."""
-    select_embedded(folder, models if embedder is None else folder / "models")
+    """The home in a folder. Afterwards the settings mean what they meant before: another home may be open around it."""
     variables = variables or {}
+    before = {name: os.environ.get(name) for name in {*SERVERS, *HOME, *variables}}
+    select_embedded(folder, models if embedder is None else folder / "models")
     os.environ.update(variables)
     try:
         with open_stores(Settings()) as stores:
@@ -78,8 +80,11 @@ def opened_home(
             yield Home(folder, stores, asking, variables)
             asking.close()
     finally:
-        for name in variables:
+        for name, value in before.items():
             os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        load_settings.cache_clear()
 
 
 def select_embedded(folder: Path, models: Path) -> None:
