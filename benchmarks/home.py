@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from aethergrid_pipelines.embedders.protocol import Embedder
 from aethergrid_pipelines.flow.stores import Stores, open_stores
@@ -14,7 +15,6 @@ from aethergrid_pipelines.query.search import Search
 from aethergrid_pipelines.settings import Settings, load_settings
 
 SERVERS = ("POSTGRES_URL", "MONGODB_URL", "WEAVIATE_URL", "REDIS_URL", "EMBEDDING_MODEL", "VECTOR_DIMENSIONS")
-HOME = ("AETHERGRID_HOME", "AETHERGRID_MODELS")
 
 
 @dataclass(slots=True)
@@ -68,22 +68,18 @@ def opened_home(
 ) -> Iterator[Home]:
     """The home in a folder. Afterwards the settings mean what they meant before: another home may be open around it."""
     variables = variables or {}
-    before = {name: os.environ.get(name) for name in {*SERVERS, *HOME, *variables}}
-    select_embedded(folder, models if embedder is None else folder / "models")
-    os.environ.update(variables)
     try:
-        with open_stores(Settings()) as stores:
-            if embedder is not None:
-                stores.embedder.close()
-                stores.embedder = embedder
-            asking = Search(stores.vectors, stores.embedder)
-            yield Home(folder, stores, asking, variables)
-            asking.close()
+        with mock.patch.dict(os.environ):
+            select_embedded(folder, models if embedder is None else folder / "models")
+            os.environ.update(variables)
+            with open_stores(Settings()) as stores:
+                if embedder is not None:
+                    stores.embedder.close()
+                    stores.embedder = embedder
+                asking = Search(stores.vectors, stores.embedder)
+                yield Home(folder, stores, asking, variables)
+                asking.close()
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
         load_settings.cache_clear()
 
 

@@ -34,8 +34,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from itertools import takewhile
 from operator import sub
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from benchmarks.generate import first_messages, write
@@ -55,6 +55,9 @@ ROUND = 500
 
 SPECIAL = 2
 """Tokens that the model wants around each text, and that nobody counts."""
+
+READY = "ready\n"
+"""What the process of the flow says when it has warmed up."""
 
 LIMITS = {
     "rest_to_embedding": "< 0.25",
@@ -133,9 +136,6 @@ def own_process(messages: int) -> "Iterator[subprocess.Popen[str]]":
             raise
 
 
-READY = "ready\n"
-
-
 def _pipe(found: "IO[str] | None") -> "IO[str]":
     assert found is not None
     return found
@@ -147,8 +147,8 @@ def run_flow(messages: int) -> None:
     from aethergrid_pipelines.flow.engine import materialise_all
     from aethergrid_pipelines.flow.scope import Scope
 
-    with tempfile.TemporaryDirectory() as folder, fresh_home() as home:
-        file = Path(folder) / "generated.jsonl"
+    with fresh_home() as home:
+        file = home.folder / "generated.jsonl"
         write(file, first_messages(messages))
         warm_up(home)
         print(READY, end="", flush=True)
@@ -179,8 +179,6 @@ def warm_up(home: Home) -> None:
     vector = home.stores.embedder.embed_query(chunk["text"])
     open_enricher(home.stores).enrich([Chunk.model_construct(**chunk)], vector[None])
     ensure_collection(home.stores)
-    home.stores.conversations.ping()
-    home.stores.catalog.ping()
 
 
 def usable_threads() -> int:
@@ -236,7 +234,7 @@ def chunk_texts(home: Home, messages: int) -> list[str]:
     file = home.folder / "generated.jsonl"
     write(file, first_messages(messages))
     import_files(home.stores, [file])
-    for step in CHAIN[: [step.name for step in CHAIN].index("embeddings")]:
+    for step in takewhile(lambda step: step.name != "embeddings", CHAIN):
         materialise(home.stores, step, Scope(), run_id="throughput")
     chunks = table_of(ChunkRow)
     with home.stores.catalog.reading() as connection:

@@ -3,7 +3,8 @@
 It is in the catalog as well, where whoever finds nothing here reads it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from aethergrid_pipelines.flow.scope import Output, Stale
@@ -26,13 +27,12 @@ class HandedOn:
         for conversation, output in outputs.items():
             self._rows[step, conversation] = (output.version, rows[conversation])
 
-    def take(self, step: str, batch: Sequence[Stale], order: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    def take(self, step: str, batch: Sequence[Stale], order: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """The rows of those conversations of a batch of which this step's are here, ordered by these columns. Nobody
         else finds them here afterwards."""
-        columns = tuple(order)
         found = {}
         for item in batch:
             version, rows = self._rows.pop((step, item.conversation_id), ("", []))
             if version == item.input_version:
-                found[item.conversation_id] = sorted(rows, key=lambda row: [row[name] for name in columns])
+                found[item.conversation_id] = sorted(rows, key=itemgetter(*order))
         return found

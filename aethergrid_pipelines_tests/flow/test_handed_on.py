@@ -1,6 +1,6 @@
 """What the steps of a batch hand to each other, beside what the catalog keeps of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ def test_what_is_handed_on_is_what_the_catalog_has(stores: Stores, monkeypatch: 
     take = HandedOn.take
 
     def noted(
-        self: HandedOn, step: str, batch: Sequence[Stale], order: Iterable[str]
+        self: HandedOn, step: str, batch: Sequence[Stale], order: Sequence[str]
     ) -> dict[str, list[dict[str, Any]]]:
         found = take(self, step, batch, order)
         taken.setdefault(step, {}).update(found)
