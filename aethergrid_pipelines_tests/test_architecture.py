@@ -15,7 +15,7 @@ MAY_KNOW = {
     "embedders": {"records", "remembered", "settings", *PROTOCOLS},
     # The journal of imports implements a protocol of capture.
     "stores": {"records", "settings", "embedders.protocol", "capture.account", "capture.protocol"},
-    "capture": {"records", "settings", *PROTOCOLS},
+    "capture": {"records", "rare_collections", "settings", *PROTOCOLS},
     # What the families have in common is done elsewhere; Claude's form is read as the proxy reads it.
     "adapters": {
         "records",

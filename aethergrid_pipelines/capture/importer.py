@@ -14,10 +14,10 @@ from aethergrid_pipelines.capture.file_import import FileImport
 from aethergrid_pipelines.capture.interrupt import Interrupt, deferred_interrupt
 from aethergrid_pipelines.capture.paths import expand
 from aethergrid_pipelines.capture.protocol import Outcome, Rejected, Source
-from aethergrid_pipelines.capture.rare_collections import rare_collections
 from aethergrid_pipelines.capture.redaction import REDACTING, Redaction
 from aethergrid_pipelines.capture.registry import detect, source_named, sources
 from aethergrid_pipelines.capture.unchanged import LastImports
+from aethergrid_pipelines.rare_collections import rare_collections
 from aethergrid_pipelines.stores.conversations import ConversationStore
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 

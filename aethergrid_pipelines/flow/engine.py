@@ -18,6 +18,7 @@ from aethergrid_pipelines.flow.scope import Scope, Stale, StepReport
 from aethergrid_pipelines.flow.step import Step
 from aethergrid_pipelines.flow.steps import CHAIN
 from aethergrid_pipelines.flow.stores import Stores
+from aethergrid_pipelines.rare_collections import rare_collections
 
 Progress = Callable[[StepReport], None]
 Work = Callable[[list[Stale]], list[StepReport]]
@@ -54,6 +55,7 @@ def materialise_all(stores: Stores, scope: Scope, *, run_id: str, progress: Prog
     return reports
 
 
+@rare_collections()
 def _bring_up_to_date(
     stores: Stores, steps: Sequence[Step], scope: Scope, *, run_id: str, progress: Progress | None
 ) -> list[StepReport]:

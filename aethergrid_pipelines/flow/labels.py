@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from aethergrid_pipelines.flow.stores import Stores
@@ -14,14 +15,18 @@ if TYPE_CHECKING:
 
     from aethergrid_pipelines.transform.enrich import Enricher
 
+_opening = Lock()
+
 
 def open_enricher(stores: Stores) -> "Enricher":
     """The enricher for the current embedder. Raises ``EmbedderUnavailable`` when its labels cannot be embedded."""
     from aethergrid_pipelines.transform.enrich import Enricher
 
-    if stores.enricher is None:
-        stores.enricher = Enricher.from_embedder(lambda texts: _label_vectors(stores, texts))
-    return stores.enricher
+    # The first two batches of a run want it at once.
+    with _opening:
+        if stores.enricher is None:
+            stores.enricher = Enricher.from_embedder(lambda texts: _label_vectors(stores, texts))
+        return stores.enricher
 
 
 def _label_vectors(stores: Stores, texts: Sequence[str]) -> "NDArray[np.float32]":
@@ -32,17 +37,18 @@ def _label_vectors(stores: Stores, texts: Sequence[str]) -> "NDArray[np.float32]
     from aethergrid_pipelines.flow.state import digest
 
     embedder, models = stores.embedder, stores.settings.models_path
-    file = models / f"labels-{digest(embedder.name, *texts)}.npy"
+    # Plain little-endian floats, shape (texts, dimension). NumPy's own format has a header that is parsed as Python,
+    # which two threads may not do at once before 3.11.5 (https://github.com/python/cpython/issues/106905).
+    file = models / f"labels-{digest(embedder.name, *texts)}.f32"
     if file.exists():
-        found: NDArray[np.float32] = np.load(file)
-        return found
+        return np.fromfile(file, "<f4").reshape(len(texts), -1)
     embedded = embedder.embed(texts)
     if embedded.failures:
         failure = next(iter(embedded.failures.values()))
         raise EmbedderUnavailable(f"{embedder.name} could not embed the labels of topics: {failure.reason}")
     models.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=models, suffix=".npy")
+    descriptor, temporary = tempfile.mkstemp(dir=models, suffix=".f32")
     with os.fdopen(descriptor, "wb") as stream:
-        np.save(stream, embedded.vectors)
+        stream.write(embedded.vectors.astype("<f4").tobytes())
     Path(temporary).replace(file)
     return embedded.vectors

@@ -8,12 +8,14 @@ embedding at query time and serves every embedder.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 FILE = Path(__file__).parent / "synonyms.npz"
 COSINE_SCALE = 255.0
+_reading = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,15 @@ class Synonyms:
         return [(self.terms[other], cosine) for other, cosine in zip(self.related[span].tolist(), cosines, strict=True)]
 
 
-@lru_cache(maxsize=1)
 def synonyms() -> Synonyms:
     """The table; read on first use, 1 MB in memory."""
+    # The first questions may come at once.
+    with _reading:
+        return _read()
+
+
+@lru_cache(maxsize=1)
+def _read() -> Synonyms:
     with np.load(FILE, allow_pickle=False) as stored:
         terms = bytes(stored["terms"]).decode().split("\n")
         place = {term: at for at, term in enumerate(terms)}

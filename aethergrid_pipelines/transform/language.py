@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from aethergrid_pipelines.transform.features import Text
@@ -44,6 +45,8 @@ PLAINLY = 0.1
 """The share of such words from which on the model is not asked: it takes a twentieth of the embedding's time."""
 
 _LETTERS = re.compile(r"[^\W\d_]+")
+_loading = Lock()
+_loading = Lock()
 
 
 def language(parts: Text) -> str:
@@ -61,8 +64,14 @@ def language(parts: Text) -> str:
     return str(found)
 
 
-@lru_cache(maxsize=1)
 def _identifier() -> "LanguageIdentifier":
+    # The first batches of a run want it at once.
+    with _loading:
+        return _loaded_identifier()
+
+
+@lru_cache(maxsize=1)
+def _loaded_identifier() -> "LanguageIdentifier":
     import numpy as np
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
