@@ -111,7 +111,7 @@ def vector_frame(stores: Stores, scope: Scope) -> "pd.DataFrame":
         .limit(MAX_ROWS)
     )
     rows = []
-    with stores.catalog.reading() as connection:
+    with stores.catalog.reading(streamed=True) as connection:
         for row in connection.execution_options(yield_per=1_000).execute(query):
             vector = np.frombuffer(row.vector, dtype="<f4") if row.vector is not None else None
             norm = float(np.linalg.norm(vector)) if vector is not None else None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 _SQLITE = sqlite.dialect()
@@ -22,10 +22,9 @@ def insert_rows(
     if not rows:
         return
     if connection.dialect.name != "sqlite":
-        inserting = postgresql.insert(table)
-        if unless_there:
-            inserting = inserting.on_conflict_do_nothing(index_elements=unless_there)
-        connection.execute(inserting, rows)
+        # SQLAlchemy compiles PostgreSQL's own kind of statement anew each time, which takes longer than to run it.
+        kept = postgresql.insert(table).on_conflict_do_nothing(index_elements=unless_there) if unless_there else None
+        connection.execute(insert(table) if kept is None else kept, rows)
         return
     names = tuple(column.name for column in table.columns if column.name in rows[0])
     statement, conversions = _for_sqlite(table, names, unless_there)

@@ -5,14 +5,16 @@ the tables mean is the business of :mod:`aethergrid_pipelines.flow`.
 """
 
 import contextlib
+import math
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 
 from aethergrid_pipelines.stores.errors import StoreUnavailable
 
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     import sqlite3
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 60_000
+
+UNASKED_SECONDS = 1.0
+"""A connection to PostgreSQL that was used so lately is taken for one that works."""
 
 _WITHOUT_WAITING = text("SET LOCAL synchronous_commit TO off")
 
@@ -62,7 +68,9 @@ class Catalog:
 
     def _connect(self) -> Engine:
         if self.dialect != "sqlite":
-            return create_engine(self._url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+            engine = create_engine(self._url, connect_args={"connect_timeout": 5})
+            _ask_after_a_rest(engine)
+            return engine
         if self._url.database:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(self._url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
@@ -89,9 +97,12 @@ class Catalog:
             raise
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection for reads that see one moment on SQLite and committed rows on PostgreSQL."""
-        with self._reachable(), self.engine.connect() as connection:
+    def reading(self, *, streamed: bool = False) -> Iterator[Connection]:
+        """A connection for reads that see one moment on SQLite and committed rows on PostgreSQL; ``streamed``: by a
+        cursor on the server, which keeps a transaction open."""
+        # Each transaction asks PostgreSQL twice more than the read in it does, and most are of one read.
+        options = {} if streamed or self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        with self._reachable(), self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -150,6 +161,25 @@ class Catalog:
         """Release connections; the catalog may be used again afterwards."""
         if self._engine is not None:
             self._engine.dispose()
+
+
+def _ask_after_a_rest(engine: Engine) -> None:
+    """Let a connection that rested be asked whether it is still there, and replaced where it is not, with all others.
+
+    As SQLAlchemy's ``pool_pre_ping``, which asks each time: a small batch takes a connection thirty times.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: "ConnectionPoolEntry") -> None:
+        record.info["rests since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: "DBAPIConnection", record: "ConnectionPoolEntry", _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("rests since", math.inf) > UNASKED_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error
 
 
 def _prepare_sqlite(connection: "DBAPIConnection", _record: Any) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FRAGMENT_VERSION = "3"
+FRAGMENT_VERSION = "4"
 
 
 def build_fragments(

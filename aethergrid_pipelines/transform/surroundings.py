@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-BEFORE, AFTER, DECAY, REACH = 0.4, 0.3, 0.6, 6
+BEFORE, AFTER, DECAY, REACH = 0.4, 0.3, 0.6, 3
 """The d-th vector before weighs ``BEFORE · DECAY^(d−1)``, the d-th after ``AFTER · DECAY^(d−1)``, the own one 1; chosen
-on LoCoMo (Maharana et al., 2024), where evidence recall at ten of the vectors alone rises from 0.50 to 0.57."""
+on LoCoMo (Maharana et al., 2024), where evidence recall at ten of the vectors alone rises from 0.50 to 0.56. With a
+reach of six it is 0.57 and, of the whole ranking, the same; but each new message would change six fragments before it,
+and not the three that its terms change in any case."""
 
 _SCALE = 127.0
 
