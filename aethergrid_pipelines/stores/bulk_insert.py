@@ -22,9 +22,11 @@ def insert_rows(
     if not rows:
         return
     if connection.dialect.name != "sqlite":
-        # SQLAlchemy compiles PostgreSQL's own kind of statement anew each time, which takes longer than to run it.
-        kept = postgresql.insert(table).on_conflict_do_nothing(index_elements=unless_there) if unless_there else None
-        connection.execute(insert(table) if kept is None else kept, rows)
+        if unless_there:
+            connection.execute(postgresql.insert(table).on_conflict_do_nothing(index_elements=unless_there), rows)
+        else:
+            # SQLAlchemy compiles PostgreSQL's own kind of statement anew each time, which takes longer than to run it.
+            connection.execute(insert(table), rows)
         return
     names = tuple(column.name for column in table.columns if column.name in rows[0])
     statement, conversions = _for_sqlite(table, names, unless_there)
