@@ -46,7 +46,6 @@ PLAINLY = 0.1
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _loading = Lock()
-_loading = Lock()
 
 
 def language(parts: Text) -> str:
