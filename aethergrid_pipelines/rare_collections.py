@@ -8,9 +8,8 @@ from threading import Lock
 RARE = (20_000, 20, 100)
 """Python looks after 700 new objects, which is every thirtieth message of an import. What an import or a step makes has
 no cycles and is freed at once; looking took up to an eighth of an import's time (``python -m benchmarks.importing``)
-and a twentieth of the flow's own (``python -m benchmarks.staleness``), and memory stays the same."""
-
-Thresholds = tuple[int, int, int]
+and, of 20,000 messages with a stub for the embedder, a twentieth of the flow's own; memory stays the same
+(``python -m benchmarks.memory``)."""
 
 
 class _Within:
@@ -20,7 +19,7 @@ class _Within:
     def __init__(self) -> None:
         self._lock = Lock()
         self._count = 0
-        self._before: Thresholds = gc.get_threshold()
+        self._before = gc.get_threshold()
 
     def enter(self) -> None:
         with self._lock:
