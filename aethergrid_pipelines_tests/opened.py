@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 from aethergrid_pipelines.flow.stores import Stores, open_stores
 from aethergrid_pipelines.settings import Settings
@@ -23,13 +24,8 @@ class Place:
 
     def settings(self) -> Settings:
         """The settings that a process in this environment reads."""
-        before = dict(os.environ)
-        os.environ.update(self.variables)
-        try:
+        with mock.patch.dict(os.environ, self.variables):
             return Settings()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     def open(self) -> Stores:
         """Open the stores; the caller closes them."""

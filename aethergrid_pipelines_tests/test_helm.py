@@ -14,6 +14,7 @@ import yaml
 
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines_tests.scripts import REPOSITORY, load_script
+from aethergrid_pipelines_tests.services import missing
 
 variable = load_script("scripts/settings_table.py").variable
 FOLDER = REPOSITORY / "docker/helm"
@@ -29,10 +30,7 @@ def helm() -> str:
     """The program."""
     found = shutil.which("helm", path=sysconfig.get_path("scripts")) or shutil.which("helm")
     if found is None:
-        reason = "helm is missing: see https://helm.sh/docs/intro/install"
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("helm is missing: see https://helm.sh/docs/intro/install")
     return found
 
 

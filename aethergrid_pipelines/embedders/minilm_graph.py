@@ -15,11 +15,7 @@ embeddings per row.
 
 import hashlib
 import json
-import os
 import struct
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aethergrid_pipelines.embedders.model_files import replacing
 from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable
 
 if TYPE_CHECKING:
@@ -63,7 +60,7 @@ def graph_file(models: Path, precision: Precision) -> Path:
     if not target.exists():
         graph = minilm_graph(published_weights(), precision).SerializeToString()
         models.mkdir(parents=True, exist_ok=True)
-        with _replacing(target) as temporary:
+        with replacing(target) as temporary:
             temporary.write_bytes(graph)
     return target
 
@@ -268,19 +265,3 @@ def _attention(graph: _Graph, weights: dict[str, NDArray[Any]], prefix: str, hid
 
 def _dense(weights: dict[str, NDArray[Any]], prefix: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return weights[prefix + "weight"].T, weights[prefix + "bias"]
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A temporary file beside ``target`` that takes its place, whole, when the block succeeds."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,9 +1,6 @@
 """The vectors of the described labels, embedded once by each embedder and kept beside its model."""
 
-import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -33,6 +30,7 @@ def _label_vectors(stores: Stores, texts: Sequence[str]) -> "NDArray[np.float32]
     """The vectors of these texts from the file that an earlier process left, else embedded and left there."""
     import numpy as np
 
+    from aethergrid_pipelines.embedders.model_files import replacing
     from aethergrid_pipelines.embedders.protocol import EmbedderUnavailable
     from aethergrid_pipelines.flow.state import digest
 
@@ -47,8 +45,6 @@ def _label_vectors(stores: Stores, texts: Sequence[str]) -> "NDArray[np.float32]
         failure = next(iter(embedded.failures.values()))
         raise EmbedderUnavailable(f"{embedder.name} could not embed the labels of topics: {failure.reason}")
     models.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=models, suffix=".f32")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(embedded.vectors.astype("<f4").tobytes())
-    Path(temporary).replace(file)
+    with replacing(file) as temporary:
+        embedded.vectors.astype("<f4").tofile(temporary)
     return embedded.vectors

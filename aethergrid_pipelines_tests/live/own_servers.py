@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from aethergrid_pipelines_tests.services import SERVICE_VARIABLES
+from aethergrid_pipelines_tests.services import SERVICE_VARIABLES, missing
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "services"
 NAMES = ("mongodb", "weaviate")
@@ -64,9 +62,7 @@ def own_servers(folder: Path) -> Iterator[OwnServers]:
     servers = OwnServers(folder)
     try:
         if reason := servers.start(*NAMES):
-            if os.environ.get("REQUIRE_SERVICES") == "1":
-                pytest.fail(reason)
-            pytest.skip(f"no MongoDB and Weaviate of this test's own: {reason}")
+            missing(f"no MongoDB and Weaviate of this test's own: {reason}")
         yield servers
     finally:
         servers.stop(*NAMES)

@@ -1,7 +1,6 @@
 """The page in a real Chromium, before the real application on embedded stores."""
 
 import dataclasses
-import os
 import shutil
 import socket
 import threading
@@ -22,6 +21,7 @@ from aethergrid_pipelines.flow.stores import open_stores
 from aethergrid_pipelines.settings import Settings
 from aethergrid_pipelines_tests.api.page.conversations import CONVERSATIONS
 from aethergrid_pipelines_tests.conftest import MODELS
+from aethergrid_pipelines_tests.services import missing
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -90,12 +90,9 @@ def fill(settings: Settings) -> None:
 def chromium() -> str:
     """The path of Chromium, or a skip that says how to get it; a failure where all services are required."""
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    if program is not None:
-        return program
-    reason = "no Chromium: `scripts/services start chromium` installs it"
-    if os.environ.get("REQUIRE_SERVICES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if program is None:
+        missing("no Chromium: `scripts/services start chromium` installs it")
+    return program
 
 
 @pytest.fixture(scope="module")
